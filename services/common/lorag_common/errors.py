@@ -1,0 +1,203 @@
+"""The one error table.
+
+Code that fails raises `LoragError` with a `Reason`. The table says which canonical code that reason has and what a
+person can do about it; the gRPC interceptor, the jobs and the gateway's HTTP all read this table and no other.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Code(StrEnum):
+    """Canonical status codes, by their gRPC names."""
+
+    CANCELLED = "CANCELLED"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    NOT_FOUND = "NOT_FOUND"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    ABORTED = "ABORTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    INTERNAL = "INTERNAL"
+
+
+HTTP_STATUS: dict[Code, int] = {
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.FAILED_PRECONDITION: 409,
+    Code.RESOURCE_EXHAUSTED: 507,
+    Code.ABORTED: 409,
+    Code.UNAVAILABLE: 503,
+    Code.INTERNAL: 500,
+}
+
+
+class Reason(StrEnum):
+    """Stable identifiers of causes. Clients may rely on them; never rename one."""
+
+    INVALID_FIELD = "INVALID_FIELD"
+    DATASET_EMPTY = "DATASET_EMPTY"
+    DATASET_MALFORMED = "DATASET_MALFORMED"
+    DATASET_NOT_FOUND = "DATASET_NOT_FOUND"
+    EXAMPLE_TOO_LONG = "EXAMPLE_TOO_LONG"
+    BASE_MODEL_NOT_FOUND = "BASE_MODEL_NOT_FOUND"
+    BASE_MODEL_QUANTIZED = "BASE_MODEL_QUANTIZED"
+    BASE_MODEL_UNREADABLE = "BASE_MODEL_UNREADABLE"
+    ADAPTER_NOT_FOUND = "ADAPTER_NOT_FOUND"
+    ADAPTER_MISMATCH = "ADAPTER_MISMATCH"
+    ARCHITECTURE_UNSUPPORTED = "ARCHITECTURE_UNSUPPORTED"
+    QUANTIZATION_UNKNOWN = "QUANTIZATION_UNKNOWN"
+    WEIGHT_INVALID = "WEIGHT_INVALID"
+    TOKENIZER_MISMATCH = "TOKENIZER_MISMATCH"
+    NOT_A_PDF = "NOT_A_PDF"
+    PDF_ENCRYPTED = "PDF_ENCRYPTED"
+    PDF_WITHOUT_TEXT = "PDF_WITHOUT_TEXT"
+    DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
+    UPLOAD_CORRUPT = "UPLOAD_CORRUPT"
+    UPLOAD_TOO_LARGE = "UPLOAD_TOO_LARGE"
+    INDEX_EMPTY = "INDEX_EMPTY"
+    EMBEDDER_MISSING = "EMBEDDER_MISSING"
+    EMBEDDER_CHANGED = "EMBEDDER_CHANGED"
+    MODEL_SERVER_UNAVAILABLE = "MODEL_SERVER_UNAVAILABLE"
+    MODEL_SERVER_FAILED = "MODEL_SERVER_FAILED"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    RELEASE_NOT_FOUND = "RELEASE_NOT_FOUND"
+    NO_ACTIVE_RELEASE = "NO_ACTIVE_RELEASE"
+    NO_PREVIOUS_RELEASE = "NO_PREVIOUS_RELEASE"
+    CONTEXT_OVERFLOW = "CONTEXT_OVERFLOW"
+    JOB_NOT_FOUND = "JOB_NOT_FOUND"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    JOB_FAILED = "JOB_FAILED"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    DISK_FULL = "DISK_FULL"
+    CONFIG_INVALID = "CONFIG_INVALID"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    DEADLINE = "DEADLINE"
+    CANCELLED = "CANCELLED"
+    TOOLS_MISSING = "TOOLS_MISSING"
+    INTERNAL = "INTERNAL"
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    code: Code
+    remedy: str
+
+
+TABLE: dict[Reason, Row] = {
+    Reason.INVALID_FIELD: Row(Code.INVALID_ARGUMENT, "Correct the named field and send the request again."),
+    Reason.DATASET_EMPTY: Row(Code.INVALID_ARGUMENT, "Put at least one example into the file, one JSON object a line."),
+    Reason.DATASET_MALFORMED: Row(Code.INVALID_ARGUMENT, "Correct the named line of the dataset and upload it again."),
+    Reason.DATASET_NOT_FOUND: Row(Code.NOT_FOUND, "Upload the dataset first; `lorag datasets` lists what is there."),
+    Reason.EXAMPLE_TOO_LONG: Row(Code.INVALID_ARGUMENT, "Raise max_length, or shorten or remove the named examples."),
+    Reason.BASE_MODEL_NOT_FOUND: Row(
+        Code.NOT_FOUND,
+        "Give a folder below LORAG_MODEL_ROOTS, or a hub name that is in the cache or can be downloaded.",
+    ),
+    Reason.BASE_MODEL_QUANTIZED: Row(
+        Code.FAILED_PRECONDITION,
+        "Give the unquantized (BF16, F16 or F32) base model; LoRAG merges the adapter onto it and quantizes afterwards.",
+    ),
+    Reason.BASE_MODEL_UNREADABLE: Row(Code.FAILED_PRECONDITION, "Download the base model again; a file of it is damaged."),
+    Reason.ADAPTER_NOT_FOUND: Row(Code.NOT_FOUND, "Train one first (`lorag train`), or name an adapter folder."),
+    Reason.ADAPTER_MISMATCH: Row(Code.FAILED_PRECONDITION, "Give the base model that this adapter was trained on."),
+    Reason.ARCHITECTURE_UNSUPPORTED: Row(Code.FAILED_PRECONDITION, "Choose a base model of a supported architecture."),
+    Reason.QUANTIZATION_UNKNOWN: Row(Code.INVALID_ARGUMENT, "Choose one of the named quantization types."),
+    Reason.WEIGHT_INVALID: Row(Code.FAILED_PRECONDITION, "Train or download again; the named weight is not a number."),
+    Reason.TOKENIZER_MISMATCH: Row(
+        Code.FAILED_PRECONDITION, "Use the tokenizer that the model was trained with; nothing was released."
+    ),
+    Reason.NOT_A_PDF: Row(Code.INVALID_ARGUMENT, "Upload a PDF file."),
+    Reason.PDF_ENCRYPTED: Row(Code.INVALID_ARGUMENT, "Remove the password (print it to a new PDF) and upload it again."),
+    Reason.PDF_WITHOUT_TEXT: Row(Code.FAILED_PRECONDITION, "Run OCR over the PDF and upload the result."),
+    Reason.DOCUMENT_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag documents` lists what is there."),
+    Reason.UPLOAD_CORRUPT: Row(Code.INVALID_ARGUMENT, "Upload the file again; what arrived is not what was announced."),
+    Reason.UPLOAD_TOO_LARGE: Row(Code.INVALID_ARGUMENT, "Split the file, or raise the service's upload limit."),
+    Reason.INDEX_EMPTY: Row(Code.FAILED_PRECONDITION, "Upload at least one PDF (`lorag index FILE.pdf`) and ask again."),
+    Reason.EMBEDDER_MISSING: Row(
+        Code.FAILED_PRECONDITION, "Activate a release first, or set LORAG_EMBEDDER to a model of the model server."
+    ),
+    Reason.EMBEDDER_CHANGED: Row(Code.FAILED_PRECONDITION, "Start a reindex with the new embedder, or set the old one back."),
+    Reason.MODEL_SERVER_UNAVAILABLE: Row(
+        Code.UNAVAILABLE, "Start it: `ollama serve`, or `lorag up` for the embedded runtime."
+    ),
+    Reason.MODEL_SERVER_FAILED: Row(Code.UNAVAILABLE, "Look into the model server's log and try again."),
+    Reason.MODEL_NOT_FOUND: Row(Code.NOT_FOUND, "Publish the release first, or `ollama pull` the model."),
+    Reason.RELEASE_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag release list` shows what is there."),
+    Reason.NO_ACTIVE_RELEASE: Row(Code.FAILED_PRECONDITION, "Activate a release first (`lorag release activate NAME:vN`)."),
+    Reason.NO_PREVIOUS_RELEASE: Row(Code.FAILED_PRECONDITION, "Nothing was active before; activate a release by name."),
+    Reason.CONTEXT_OVERFLOW: Row(Code.FAILED_PRECONDITION, "Ask a shorter question, retrieve fewer passages or raise num_ctx."),
+    Reason.JOB_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag jobs` lists the jobs."),
+    Reason.REQUEST_ID_REUSED: Row(Code.INVALID_ARGUMENT, "Use a new request_id for a new request."),
+    Reason.JOB_FAILED: Row(Code.INTERNAL, "Read the job's log.txt in its folder, then start the job again."),
+    Reason.OUT_OF_MEMORY: Row(
+        Code.RESOURCE_EXHAUSTED,
+        "End other programs, free the GPU's memory, lower batch_size or max_length, or allow offloading to the CPU.",
+    ),
+    Reason.DISK_FULL: Row(Code.RESOURCE_EXHAUSTED, "Free disk space in the data folder; the job goes on where it stopped."),
+    Reason.CONFIG_INVALID: Row(Code.INVALID_ARGUMENT, "Correct the named key of rag_config.yaml."),
+    Reason.SERVICE_UNAVAILABLE: Row(Code.UNAVAILABLE, "Start the services (`lorag up`) and try again."),
+    Reason.DEADLINE: Row(Code.DEADLINE_EXCEEDED, "Try again, or allow the call more time."),
+    Reason.CANCELLED: Row(Code.CANCELLED, "Start it again if it was not meant."),
+    Reason.TOOLS_MISSING: Row(Code.FAILED_PRECONDITION, "Run `make setup` again."),
+    Reason.INTERNAL: Row(Code.INTERNAL, "This is a defect of LoRAG; the service's log has the details."),
+}
+
+
+class LoragError(Exception):
+    """An error with a cause that a caller can act on.
+
+    Args:
+        reason: stable cause; decides code and HTTP status through `TABLE`.
+        message: what went wrong, in the caller's terms, without secrets.
+        remedy: what to do about it; the table's when not given.
+        field: the request field at fault, for INVALID_ARGUMENT.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, remedy: str | None = None, field: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.remedy = remedy or TABLE[reason].remedy
+        self.field = field
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Pickled by the job engine; the default would lose the keyword arguments.
+        return _rebuild, (str(self.reason), self.message, self.remedy, self.field)
+
+    @property
+    def code(self) -> Code:
+        """Canonical code of the reason."""
+        return TABLE[self.reason].code
+
+    @property
+    def http_status(self) -> int:
+        """HTTP status of the reason."""
+        return HTTP_STATUS[self.code]
+
+    def as_dict(self) -> dict[str, str]:
+        """For files and JSON: code, reason, message, remedy and, where there is one, field."""
+        out = {"code": str(self.code), "reason": str(self.reason), "message": self.message, "remedy": self.remedy}
+        return out | ({"field": self.field} if self.field else {})
+
+    @classmethod
+    def from_dict(cls, d: dict[str, str]) -> LoragError:
+        """Inverse of `as_dict`; an unknown reason becomes INTERNAL."""
+        known = d.get("reason", "") in Reason.__members__
+        reason = Reason(d["reason"]) if known else Reason.INTERNAL
+        return cls(reason, d.get("message", ""), remedy=d.get("remedy"), field=d.get("field"))
+
+
+def _rebuild(reason: str, message: str, remedy: str | None, field: str | None) -> LoragError:
+    return LoragError(Reason(reason), message, remedy=remedy, field=field)
+
+
+def http_status(reason: Reason) -> int:
+    """HTTP status of a reason."""
+    return HTTP_STATUS[TABLE[reason].code]
