@@ -41,8 +41,8 @@ _CHARACTER_LINES = 30
 
 def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     """Train the tokenizer; the same seed gives the same vocabulary."""
-    added = [AddedToken(text, special=True, normalized=False) for text in SPECIAL_TOKENS]
-    added += [AddedToken(text, special=False, normalized=False) for text in REASONING_TOKENS]
+    special = [AddedToken(text, special=True, normalized=False) for text in SPECIAL_TOKENS]
+    reasoning = [AddedToken(text, special=False, normalized=False) for text in REASONING_TOKENS]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     split = pre_tokenizers.Split(Regex(QWEN2_SPLIT), "isolated")
 
@@ -56,13 +56,14 @@ def build_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     tokenizer.train_from_iterator(
         _corpus(random.Random(seed)),
         trainers.BpeTrainer(
-            vocab_size=VOCABULARY_SIZE - len(added),
+            vocab_size=VOCABULARY_SIZE - len(special) - len(reasoning),
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         ),
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
-    tokenizer.add_tokens(added)
+    tokenizer.add_special_tokens(special)
+    tokenizer.add_tokens(reasoning)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=TURN_END,

@@ -1,0 +1,55 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both set up what they need first.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+DISTRIBUTIONS := $(shell cat requirements/distributions.txt)
+EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(d))
+BUILD_JOBS ?= $(shell nproc)
+
+.PHONY: setup proto lock lint test slow demo up tiny-base clean
+
+setup: $(VENV)/.ready
+
+# torch first and by version alone: the same line finds a CPU or a CUDA build, whichever this machine is set up for.
+$(VENV)/.ready: requirements/lock.txt requirements/distributions.txt $(wildcard */pyproject.toml services/*/pyproject.toml)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q 'setuptools>=77' $(TORCH)
+	CMAKE_BUILD_PARALLEL_LEVEL=$(BUILD_JOBS) $(BIN)/pip install -q --require-hashes -r requirements/lock.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation $(EDITABLE)
+	$(BIN)/python -m lorag_converter.vendor
+	touch $@
+
+proto: setup
+	$(BIN)/python protos/generate.py
+
+lock:
+	$(BIN)/pip install -q uv
+	$(BIN)/python requirements/compile.py
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd protos && ../$(BIN)/buf lint
+	$(BIN)/python protos/generate.py --check
+	$(BIN)/mypy services/common/lorag_common services/trainer/lorag_trainer services/converter/lorag_converter \
+	  services/indexer/lorag_indexer services/qa/lorag_qa services/runtime/lorag_runtime gateway/lorag_gateway \
+	  cli/lorag_cli demo/lorag_demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+slow: setup
+	$(BIN)/python -m pytest -m slow
+
+demo: setup
+	$(BIN)/lorag demo
+
+up: setup
+	$(BIN)/lorag up
+
+tiny-base: setup
+	$(BIN)/python -m lorag_demo.tiny_base --out demo/tiny_base
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache data/demo services/converter/vendor
