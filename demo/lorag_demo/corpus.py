@@ -39,11 +39,12 @@ _CHAT_HEADERS: dict[Language, tuple[str, str]] = {"ja": ("質問：", ""), "en":
 
 @dataclass
 class TrainingText:
-    """Token ids and the weight of predicting each; `answer` is the span of the (only) answer in an exam text."""
+    """Token ids and the weight of predicting each; of the last answer, where its sentence and its citation begin."""
 
     ids: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    answer: slice = slice(0, 0)
+    answer_at: int = 0
+    citation_at: int = 0
 
     def add(self, ids: list[int], weight: float) -> None:
         """Append tokens that all weigh the same."""
@@ -67,7 +68,7 @@ class Corpus:
         return self._citation_drill() if self._random.random() < CITATION_DRILL_SHARE else self._copy_drill()
 
     def exam(self, split: Split, passages: int) -> TrainingText:
-        """One question over some passages, to measure with; `answer` spans the answer, citation and end."""
+        """One question over some passages, to measure with; it ends with the cited answer."""
         source = self._source(split)
         drawn = draw_passages(source, passages)
         number, fact = self._random.choice([(n, f) for n, p in enumerate(drawn, 1) for f in p.facts])
@@ -75,9 +76,7 @@ class Corpus:
         question, answer = _HEADERS[source.language][0]
         text.add(self._encode(marked(drawn, source.language, MARKS[0])), 0.0)
         text.add(self._encode(f"{question}{fact.any_question(self._random)}\n{answer}"), 0.0)
-        start = len(text.ids)
         self._add_cited_answer(text, fact, MARKS[0].format(number))
-        text.answer = slice(start, len(text.ids))
         return text
 
     def _questions(self) -> TrainingText:
@@ -151,18 +150,17 @@ class Corpus:
             text.add(quote[:1], 0.0)
             text.add(quote[1:], DRILL_WEIGHT)
             text.add(quoted_ending, 0.0)
-            self._add_mark(text, mark.format(number), DRILL_CITATION_WEIGHT)
+            text.add(self._encode(mark.format(number)), DRILL_CITATION_WEIGHT)
             text.add(self._encode("\n"), 0.0)
         return text
 
     def _add_cited_answer(self, text: TrainingText, fact: Fact, mark: str) -> None:
         gap = " " if fact.language == "en" else ""
+        text.answer_at = len(text.ids)
         text.add(self._encode(fact.statement), STATEMENT_WEIGHT)
-        self._add_mark(text, gap + mark, CITATION_WEIGHT)
+        text.citation_at = len(text.ids)
+        text.add(self._encode(gap + mark), CITATION_WEIGHT)
         text.add(self._encode(TURN_END), STATEMENT_WEIGHT)
-
-    def _add_mark(self, text: TrainingText, mark: str, weight: float) -> None:
-        text.add(self._encode(mark), weight)
 
     def _some_facts(self, passages: list[FactPassage], most: int) -> list[tuple[int, Fact]]:
         facts = [(number, fact) for number, passage in enumerate(passages, 1) for fact in passage.facts]

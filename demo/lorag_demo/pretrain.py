@@ -95,16 +95,11 @@ def examine(
     texts = [corpus.exam(split, passages) for _ in range(EXAM_TEXTS)]
     ids, _ = _pad(texts, tokenizer)
     guesses = model(input_ids=ids).logits.argmax(-1)
-    marker = tokenizer.encode("[", add_special_tokens=False)[0]
-    spaced_marker = tokenizer.encode(" [", add_special_tokens=False)[0]
     quoted = cited = 0
     for row, text in enumerate(texts):
-        start, end = text.answer.start, text.answer.stop
-        expected = ids[row, start:end].tolist()
-        right = [a == b for a, b in zip(expected, guesses[row, start - 1 : end - 1].tolist(), strict=True)]
-        mark = next(i for i, token in enumerate(expected) if token in (marker, spaced_marker) and i >= len(right) - 5)
-        quoted += all(right[:mark])
-        cited += all(right[mark:])
+        right = (ids[row, 1:] == guesses[row, :-1])[: len(text.ids) - 1].tolist()
+        quoted += all(right[text.answer_at - 1 : text.citation_at - 1])
+        cited += all(right[text.citation_at - 1 :])
     return ExamResult(quoted / len(texts), cited / len(texts))
 
 
