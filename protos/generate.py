@@ -22,7 +22,9 @@ def generate(out: Path) -> None:
 
 def differences(a: Path, b: Path) -> list[str]:
     """Relative paths of the stubs that are not the same in both trees."""
-    names = {str(p.relative_to(tree)) for tree in (a, b) for p in tree.rglob("*_pb2*.py*") if p.suffix in (".py", ".pyi")}
+    names = {
+        str(p.relative_to(tree)) for tree in (a, b) for p in tree.rglob("*_pb2*.py*") if p.suffix in (".py", ".pyi")
+    }
     _, mismatch, missing = filecmp.cmpfiles(a, b, sorted(names), shallow=False)
     return mismatch + missing
 

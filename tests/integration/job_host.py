@@ -73,7 +73,10 @@ def host(data: Path, actions: list[str]) -> None:
 async def _final(jobs: Jobs, job_id: str) -> None:
     async for record in jobs.watch(job_id):
         last = record
-    print(json.dumps({"id": last.id, "state": last.state, "error": last.error, "count": last.progress.completed}), flush=True)
+    print(
+        json.dumps({"id": last.id, "state": last.state, "error": last.error, "count": last.progress.completed}),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

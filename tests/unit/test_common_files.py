@@ -70,7 +70,9 @@ def test_config_keeps_the_users_keys_and_unknown_ones(tmp_path: Path) -> None:
     assert rag_config.load(tmp_path) == config
 
 
-@pytest.mark.parametrize(("text", "key"), [("llm: {ollama: {temperature: hot}}", "llm.ollama.temperature"), ("a: [", "")])
+@pytest.mark.parametrize(
+    ("text", "key"), [("llm: {ollama: {temperature: hot}}", "llm.ollama.temperature"), ("a: [", "")]
+)
 def test_config_errors_name_the_key(tmp_path: Path, text: str, key: str) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / rag_config.FILE).write_text(text)
@@ -81,7 +83,10 @@ def test_config_errors_name_the_key(tmp_path: Path, text: str, key: str) -> None
 
 
 def test_every_sentence_carries_its_mark() -> None:
-    passages = [Passage("定員は3人である。色は赤である。", "a.pdf", 1), Passage("The fee is 3.5 yen. Ask us.", "b.pdf", 2)]
+    passages = [
+        Passage("定員は3人である。色は赤である。", "a.pdf", 1),
+        Passage("The fee is 3.5 yen. Ask us.", "b.pdf", 2),
+    ]
     user = build_messages("定員は？", passages)[1]["content"]
     assert user == "定員は3人である。[1]色は赤である。[1]\nThe fee is 3.5 yen. [2] Ask us. [2]\n質問：定員は？"
 

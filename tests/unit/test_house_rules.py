@@ -56,7 +56,9 @@ def test_light_services_never_import_torch(package: str) -> None:
         if path.name not in ("__main__.py", "__init__.py")
     ]
     assert modules
-    script = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nsys.exit('torch' in sys.modules)"
+    script = (
+        f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nsys.exit('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr or "torch was imported"
 

@@ -1,1 +1,1 @@
-"""What every LoRAG service shares. Each module is one room: errors, settings, log, artifacts, jobs, serve, prompts ..."""
+"""What every LoRAG service shares. One concern a module: errors, settings, artifacts, jobs, serve ..."""

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import importlib
 import json
+import math
 import os
 import signal
 import sys
@@ -69,7 +70,7 @@ def append_event(
     folder: Path, stage: str, completed: float, total: float, message: str, metrics: dict[str, float]
 ) -> None:
     """Add one line to a job's events.jsonl; a single write, so lines of two writers never mix."""
-    finite = {k: float(v) for k, v in metrics.items() if v == v and abs(v) != float("inf")}
+    finite = {k: float(v) for k, v in metrics.items() if math.isfinite(v)}
     event = {"time": time.time(), "stage": stage, "completed": completed, "total": total, "message": message}
     line = json.dumps(event | {"metrics": finite}, ensure_ascii=False) + "\n"
     with (folder / EVENTS).open("ab", buffering=0) as f:

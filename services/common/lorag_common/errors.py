@@ -102,9 +102,11 @@ TABLE: dict[Reason, Row] = {
     ),
     Reason.BASE_MODEL_QUANTIZED: Row(
         Code.FAILED_PRECONDITION,
-        "Give the unquantized (BF16, F16 or F32) base model; LoRAG merges the adapter onto it and quantizes afterwards.",
+        "Give the unquantized (BF16, F16 or F32) base model; the adapter is merged onto it, then quantized.",
     ),
-    Reason.BASE_MODEL_UNREADABLE: Row(Code.FAILED_PRECONDITION, "Download the base model again; a file of it is damaged."),
+    Reason.BASE_MODEL_UNREADABLE: Row(
+        Code.FAILED_PRECONDITION, "Download the base model again; a file of it is damaged."
+    ),
     Reason.ADAPTER_NOT_FOUND: Row(Code.NOT_FOUND, "Train one first (`lorag train`), or name an adapter folder."),
     Reason.ADAPTER_MISMATCH: Row(Code.FAILED_PRECONDITION, "Give the base model that this adapter was trained on."),
     Reason.ARCHITECTURE_UNSUPPORTED: Row(Code.FAILED_PRECONDITION, "Choose a base model of a supported architecture."),
@@ -114,25 +116,35 @@ TABLE: dict[Reason, Row] = {
         Code.FAILED_PRECONDITION, "Use the tokenizer that the model was trained with; nothing was released."
     ),
     Reason.NOT_A_PDF: Row(Code.INVALID_ARGUMENT, "Upload a PDF file."),
-    Reason.PDF_ENCRYPTED: Row(Code.INVALID_ARGUMENT, "Remove the password (print it to a new PDF) and upload it again."),
+    Reason.PDF_ENCRYPTED: Row(
+        Code.INVALID_ARGUMENT, "Remove the password (print it to a new PDF) and upload it again."
+    ),
     Reason.PDF_WITHOUT_TEXT: Row(Code.FAILED_PRECONDITION, "Run OCR over the PDF and upload the result."),
     Reason.DOCUMENT_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag documents` lists what is there."),
     Reason.UPLOAD_CORRUPT: Row(Code.INVALID_ARGUMENT, "Upload the file again; what arrived is not what was announced."),
     Reason.UPLOAD_TOO_LARGE: Row(Code.INVALID_ARGUMENT, "Split the file, or raise the service's upload limit."),
-    Reason.INDEX_EMPTY: Row(Code.FAILED_PRECONDITION, "Upload at least one PDF (`lorag index FILE.pdf`) and ask again."),
+    Reason.INDEX_EMPTY: Row(
+        Code.FAILED_PRECONDITION, "Upload at least one PDF (`lorag index FILE.pdf`) and ask again."
+    ),
     Reason.EMBEDDER_MISSING: Row(
         Code.FAILED_PRECONDITION, "Activate a release first, or set LORAG_EMBEDDER to a model of the model server."
     ),
-    Reason.EMBEDDER_CHANGED: Row(Code.FAILED_PRECONDITION, "Start a reindex with the new embedder, or set the old one back."),
+    Reason.EMBEDDER_CHANGED: Row(
+        Code.FAILED_PRECONDITION, "Start a reindex with the new embedder, or set the old one back."
+    ),
     Reason.MODEL_SERVER_UNAVAILABLE: Row(
         Code.UNAVAILABLE, "Start it: `ollama serve`, or `lorag up` for the embedded runtime."
     ),
     Reason.MODEL_SERVER_FAILED: Row(Code.UNAVAILABLE, "Look into the model server's log and try again."),
     Reason.MODEL_NOT_FOUND: Row(Code.NOT_FOUND, "Publish the release first, or `ollama pull` the model."),
     Reason.RELEASE_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag release list` shows what is there."),
-    Reason.NO_ACTIVE_RELEASE: Row(Code.FAILED_PRECONDITION, "Activate a release first (`lorag release activate NAME:vN`)."),
+    Reason.NO_ACTIVE_RELEASE: Row(
+        Code.FAILED_PRECONDITION, "Activate a release first (`lorag release activate NAME:vN`)."
+    ),
     Reason.NO_PREVIOUS_RELEASE: Row(Code.FAILED_PRECONDITION, "Nothing was active before; activate a release by name."),
-    Reason.CONTEXT_OVERFLOW: Row(Code.FAILED_PRECONDITION, "Ask a shorter question, retrieve fewer passages or raise num_ctx."),
+    Reason.CONTEXT_OVERFLOW: Row(
+        Code.FAILED_PRECONDITION, "Ask a shorter question, retrieve fewer passages or raise num_ctx."
+    ),
     Reason.JOB_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag jobs` lists the jobs."),
     Reason.REQUEST_ID_REUSED: Row(Code.INVALID_ARGUMENT, "Use a new request_id for a new request."),
     Reason.JOB_FAILED: Row(Code.INTERNAL, "Read the job's log.txt in its folder, then start the job again."),
@@ -140,7 +152,9 @@ TABLE: dict[Reason, Row] = {
         Code.RESOURCE_EXHAUSTED,
         "End other programs, free the GPU's memory, lower batch_size or max_length, or allow offloading to the CPU.",
     ),
-    Reason.DISK_FULL: Row(Code.RESOURCE_EXHAUSTED, "Free disk space in the data folder; the job goes on where it stopped."),
+    Reason.DISK_FULL: Row(
+        Code.RESOURCE_EXHAUSTED, "Free disk space in the data folder; the job goes on where it stopped."
+    ),
     Reason.CONFIG_INVALID: Row(Code.INVALID_ARGUMENT, "Correct the named key of rag_config.yaml."),
     Reason.SERVICE_UNAVAILABLE: Row(Code.UNAVAILABLE, "Start the services (`lorag up`) and try again."),
     Reason.DEADLINE: Row(Code.DEADLINE_EXCEEDED, "Try again, or allow the call more time."),

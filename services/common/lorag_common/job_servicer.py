@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TypeAlias
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,7 +15,7 @@ from lorag.jobs.v1 import jobs_pb2_grpc
 from lorag_common.jobs import JobRecord, Jobs
 from lorag_common.paging import page_of
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = grpc.aio.ServicerContext
 
 
 def timestamp(seconds: float) -> Timestamp | None:
@@ -33,7 +33,7 @@ def job_to_proto(record: JobRecord) -> pb.Job:
     return pb.Job(
         id=record.id,
         kind=record.kind,
-        state=pb.JobState.Value(f"JOB_STATE_{record.state}"),
+        state=f"JOB_STATE_{record.state}",
         progress=pb.JobProgress(
             stage=p.stage, completed=p.completed, total=p.total, metrics=p.metrics, message=p.message
         ),

@@ -175,7 +175,9 @@ class Jobs:
                 result = body(JobContext(self, job_id, _public(spec))) or {}
                 return json.dumps(result.get("artifacts", []))
             except Exception as error:
-                log.warning("job failed", job=job_id, kind=kind, error=str(error), exc_info=not isinstance(error, LoragError))
+                log.warning(
+                    "job failed", job=job_id, kind=kind, error=str(error), exc_info=not isinstance(error, LoragError)
+                )
                 raise as_lorag_error(error) from error
             finally:
                 slot.release()
@@ -193,7 +195,7 @@ class Jobs:
             DBOS.register_queue(queue, worker_concurrency=n, polling_interval_sec=0.1, on_conflict="always_update")
 
     def close(self, timeout: float = 35.0) -> None:
-        """Stop children (they get 30 s to checkpoint) and close the state; unfinished jobs resume at the next launch."""
+        """Stop children (30 s to checkpoint) and close the state; unfinished jobs resume at the next launch."""
         self.stopping = True
         with self._idle:
             self._idle.wait_for(lambda: self._active == 0, timeout)
@@ -214,7 +216,9 @@ class Jobs:
             known = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
             if _public(known) != _public(json.loads(json.dumps(spec))) or known["_kind"] != kind:
                 raise LoragError(
-                    Reason.REQUEST_ID_REUSED, f"request_id '{request_id}' came before with another body.", field="request_id"
+                    Reason.REQUEST_ID_REUSED,
+                    f"request_id '{request_id}' came before with another body.",
+                    field="request_id",
                 )
             wanted = known
         else:

@@ -1,4 +1,4 @@
-"""The service side of a child process: start it, wait for it, stop it. One seam, so that a cluster can take its place."""
+"""The service side of a child process: start it, wait for it, stop it. A seam: a cluster can take its place."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class LocalLauncher:
             return dict(json.loads(finished.read_text(encoding="utf-8")))
         name = signal.Signals(-status).name
         reason = Reason.OUT_OF_MEMORY if status == -signal.SIGKILL else Reason.JOB_FAILED
-        raise LoragError(reason, f"The job's process was ended by {name} {1 + RESTARTS} times, perhaps for lack of memory.")
+        raise LoragError(
+            reason, f"The job's process was ended by {name} {1 + RESTARTS} times, perhaps for lack of memory."
+        )
 
     def _once(self, module: str, folder: Path, should_stop: Callable[[], bool]) -> int:
         with (folder / "log.txt").open("ab") as log:

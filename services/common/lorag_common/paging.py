@@ -43,4 +43,6 @@ def _decode(token: str) -> int:
             raise ValueError(token)
         return int(text[1:])
     except ValueError as error:
-        raise LoragError(Reason.INVALID_FIELD, "page_token is not one of this service's.", field="page_token") from error
+        raise LoragError(
+            Reason.INVALID_FIELD, "page_token is not one of this service's.", field="page_token"
+        ) from error

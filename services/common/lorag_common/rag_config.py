@@ -1,4 +1,4 @@
-"""`config/rag_config.yaml`: which model answers and how. Everybody reads it when a job or an answer starts; qa writes it."""
+"""`config/rag_config.yaml`: which model answers and how. Read by all when a job or an answer starts; qa writes it."""
 
 from __future__ import annotations
 

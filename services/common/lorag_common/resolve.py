@@ -12,7 +12,7 @@ HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 
 
 def below_roots(name: str, settings: ServiceSettings, marker: str) -> Path | None:
-    """The folder `name` (absolute, or relative to a root) that holds `marker` and lies below an allowed root, or None."""
+    """The folder `name` (absolute, or below a root) that holds `marker` and lies below an allowed root, or None."""
     for root in [settings.data, *settings.model_roots]:
         path = (root / name).resolve()
         if path.is_relative_to(root.resolve()) and (path / marker).is_file():
@@ -55,7 +55,11 @@ def require_base_model(name: str, settings: ServiceSettings) -> None:
     try:
         resolve_base_model(name, settings)
     except LoragError as missing:
-        if missing.reason is not Reason.BASE_MODEL_NOT_FOUND or name.count("/") != 1 or name.startswith((".", "/", "~")):
+        if (
+            missing.reason is not Reason.BASE_MODEL_NOT_FOUND
+            or name.count("/") != 1
+            or name.startswith((".", "/", "~"))
+        ):
             raise
         from huggingface_hub import HfApi
 
@@ -69,7 +73,7 @@ def _not_found(name: str, settings: ServiceSettings, more: str = "") -> LoragErr
     roots = ", ".join(str(r) for r in settings.model_roots)
     return LoragError(
         Reason.BASE_MODEL_NOT_FOUND,
-        f"No base model '{name}': no such folder with a config.json below the model roots ({roots}), and not in the hub "
-        f"cache.{more}",
+        f"No base model '{name}': no such folder with a config.json below the model roots ({roots}), and not in the "
+        f"hub cache.{more}",
         field="base_model",
     )

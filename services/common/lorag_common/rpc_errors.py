@@ -13,8 +13,10 @@ DOMAIN = "lorag"
 
 
 def to_status(error: LoragError) -> grpc.Status:
-    """`google.rpc.Status` with ErrorInfo (reason, and the remedy as metadata) and, where there is one, the field violation."""
-    details = [_pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"remedy": error.remedy}))]
+    """`google.rpc.Status` with ErrorInfo (reason; the remedy as metadata) and, where there is one, the field."""
+    details = [
+        _pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"remedy": error.remedy}))
+    ]
     if error.field:
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.field, description=error.message)
         details.append(_pack(error_details_pb2.BadRequest(field_violations=[violation])))

@@ -30,7 +30,9 @@ AddServices = Callable[[grpc.aio.Server], list[str]]
 """Adds a service's servicers to the server and returns the full names of their services."""
 
 
-async def serve(settings: ServiceSettings, *, service: str, add_services: AddServices, jobs: Jobs | None = None) -> None:
+async def serve(
+    settings: ServiceSettings, *, service: str, add_services: AddServices, jobs: Jobs | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain: health says NOT_SERVING, calls get 10 s, children checkpoint.
 
     Raises:
