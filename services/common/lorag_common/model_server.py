@@ -1,0 +1,186 @@
+"""The model server, through the `ollama` client: Ollama itself, or the embedded runtime that speaks its API.
+
+Both classes give the client's own replies and turn its errors into the one error table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+import ollama
+
+from lorag_common.artifacts import sha256_file
+from lorag_common.errors import LoragError, Reason
+
+CONNECT_SECONDS = 3.0
+# Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
+TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    """Raise what the client raises as a LoragError."""
+    try:
+        yield
+    except ollama.ResponseError as error:
+        _raise(url, error)
+    except (ConnectionError, httpx.TransportError) as error:
+        raise LoragError(
+            Reason.MODEL_SERVER_UNAVAILABLE,
+            f"The model server at {url} is not running or broke off: {type(error).__name__}.",
+        ) from error
+
+
+def _raise(url: str, error: ollama.ResponseError) -> NoReturn:
+    if error.status_code == httpx.codes.NOT_FOUND:
+        raise LoragError(Reason.MODEL_NOT_FOUND, f"The model server at {url} says: {error.error}") from error
+    raise LoragError(Reason.MODEL_SERVER_FAILED, f"The model server at {url} says: {error.error}") from error
+
+
+class ModelServer:
+    """Blocking calls, for jobs."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = ollama.Client(host=url, timeout=TIMEOUT)
+
+    def reachable(self) -> bool:
+        """Whether something that speaks Ollama's API answers."""
+        try:
+            return bool(self.version())
+        except LoragError:
+            return False
+
+    def version(self) -> str:
+        """The server's version."""
+        try:
+            response = httpx.get(f"{self.url.rstrip('/')}/api/version", timeout=CONNECT_SECONDS)
+            return str(response.raise_for_status().json()["version"])
+        except (httpx.HTTPError, KeyError, ValueError) as error:
+            raise LoragError(
+                Reason.MODEL_SERVER_UNAVAILABLE, f"No model server answers at {self.url}: {type(error).__name__}."
+            ) from error
+
+    def list(self) -> dict[str, str]:
+        """Name -> digest of every model there."""
+        with _translated(self.url):
+            return {str(m.model): str(m.digest) for m in self._client.list().models}
+
+    def show(self, model: str) -> ollama.ShowResponse:
+        """What the server knows of a model. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            return self._client.show(model)
+
+    def chat(self, model: str, messages: Sequence[Mapping[str, Any]], **options: Any) -> ollama.ChatResponse:
+        """One answer, whole."""
+        with _translated(self.url):
+            return self._client.chat(model, messages, options=options)
+
+    def generate(self, model: str, prompt: str, *, raw: bool = False, **options: Any) -> ollama.GenerateResponse:
+        """One completion, whole; `raw` sends the prompt past the server's template."""
+        with _translated(self.url):
+            return self._client.generate(model, prompt, raw=raw, options=options)
+
+    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, each of the model's dimension. A text beyond the context is an error, never cut."""
+        with _translated(self.url):
+            return [list(v) for v in self._client.embed(model, list(texts), truncate=False).embeddings]
+
+    def create_from_gguf(
+        self,
+        name: str,
+        gguf: Path,
+        *,
+        template: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        system: str | None = None,
+        sha256: str | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
+        """Import a GGUF as `name`: its blob by digest (skipped when the server has it), then the model.
+
+        Args:
+            name: e.g. `my-model:v1`.
+            gguf: the file.
+            template: the server's own template language; None lets it use the GGUF's.
+            parameters: e.g. stop, temperature, num_ctx.
+            system: default system text.
+            sha256: of the file, when known; saves reading it once more.
+            progress: told each status line.
+        """
+        digest = f"sha256:{sha256 or sha256_file(gguf)}"
+        with _translated(self.url):
+            if not self._has_blob(digest):
+                with gguf.open("rb") as content:
+                    response = httpx.post(
+                        f"{self.url.rstrip('/')}/api/blobs/{digest}", content=content, timeout=TIMEOUT
+                    )
+                if response.is_error:
+                    raise ollama.ResponseError(response.text, response.status_code)
+            statuses = self._client.create(
+                name,
+                files={gguf.name: digest},
+                template=template,
+                parameters=dict(parameters or {}),
+                system=system,
+                stream=True,
+            )
+            for status in statuses:
+                if progress and status.status:
+                    progress(status.status)
+
+    def copy(self, source: str, destination: str) -> None:
+        """Give a model a second name. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            self._client.copy(source, destination)
+
+    def delete(self, model: str) -> None:
+        """Remove a name. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            self._client.delete(model)
+
+    def _has_blob(self, digest: str) -> bool:
+        return httpx.head(f"{self.url.rstrip('/')}/api/blobs/{digest}", timeout=TIMEOUT).status_code == httpx.codes.OK
+
+
+class AsyncModelServer:
+    """Streaming calls, for answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = ollama.AsyncClient(host=url, timeout=TIMEOUT)
+
+    async def show(self, model: str) -> ollama.ShowResponse:
+        """What the server knows of a model. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            return await self._client.show(model)
+
+    async def copy(self, source: str, destination: str) -> None:
+        """Give a model a second name. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            await self._client.copy(source, destination)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text. A text beyond the context is an error, never cut."""
+        with _translated(self.url):
+            return [list(v) for v in (await self._client.embed(model, list(texts), truncate=False)).embeddings]
+
+    async def generate(
+        self, model: str, prompt: str, *, raw: bool = False, **options: Any
+    ) -> AsyncIterator[ollama.GenerateResponse]:
+        """Stream a completion; the last piece has `done` and the counts."""
+        with _translated(self.url):
+            async for piece in await self._client.generate(model, prompt, raw=raw, options=options, stream=True):
+                yield piece
+
+    async def chat(
+        self, model: str, messages: Sequence[Mapping[str, Any]], **options: Any
+    ) -> AsyncIterator[ollama.ChatResponse]:
+        """Stream an answer; the last piece has `done` and the counts."""
+        with _translated(self.url):
+            async for piece in await self._client.chat(model, messages, options=options, stream=True):
+                yield piece
