@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import httpx
 import ollama
@@ -17,6 +17,8 @@ from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
 
 CONNECT_SECONDS = 3.0
+Vectors: TypeAlias = list[list[float]]
+"""One row a text, each of the model's dimension."""
 # Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
 TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
 
@@ -85,7 +87,7 @@ class ModelServer:
         with _translated(self.url):
             return self._client.generate(model, prompt, raw=raw, options=options)
 
-    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+    def embed(self, model: str, texts: Sequence[str]) -> Vectors:
         """One vector a text, each of the model's dimension. A text beyond the context is an error, never cut."""
         with _translated(self.url):
             return [list(v) for v in self._client.embed(model, list(texts), truncate=False).embeddings]
@@ -164,7 +166,7 @@ class AsyncModelServer:
         with _translated(self.url):
             await self._client.copy(source, destination)
 
-    async def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+    async def embed(self, model: str, texts: Sequence[str]) -> Vectors:
         """One vector a text. A text beyond the context is an error, never cut."""
         with _translated(self.url):
             return [list(v) for v in (await self._client.embed(model, list(texts), truncate=False)).embeddings]

@@ -1,0 +1,1 @@
+"""Examples -> adapter. `datasets` stores, `hyperparameters` checks, `estimate` foretells, `train_job` trains."""
