@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+TINY_BASE = Path(__file__).resolve().parent.parent / "demo" / "tiny_base"
 
 # Two busy OpenMP threads on two cores make a training step many times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,3 +26,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count:4d} x {reason}")
     terminalreporter.write_line(f"{len(skipped)} skipped in all")
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's tiny base as a Q4_K_M GGUF, made by the converter in a process of its own."""
+    out = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
+    command = [sys.executable, "-m", "lorag_converter.export", str(TINY_BASE), "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return out

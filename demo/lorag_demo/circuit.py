@@ -13,10 +13,10 @@ The residual stream (256 numbers per token) is divided so that the heads do not 
     back3    200-223   the token three back, written by layer 0, head 2
     context  224-255   a blurred average of about ten tokens back, written by layer 0, head 3
 
-Layer 1, heads 0-2 and layer 2, head 0 are induction heads: each looks for a position whose back1, back2, back3 and context
-equal the present token, back1, back2 and context, and writes the token found there into `token`. The match over
-`context` is what lets the model choose among many look-alikes, such as the `[` after every sentence when citing.
-All other heads and the MLPs start random and small.
+Layer 1, heads 0-2 and layer 2, heads 0-1 are induction heads: each looks for a position whose back1, back2, back3 and
+context equal the present token, back1, back2 and context, and writes the token found there into `token`. The match
+over `context` is what lets the model choose among many look-alikes, such as the `[` after every sentence when citing.
+Layer 3 and the heads not named, and all MLPs, start random and small: training gives them their work.
 """
 
 from __future__ import annotations
@@ -96,11 +96,15 @@ def tiny_config(vocabulary: int, *, end_token: int, pad_token: int, context: int
     )
 
 
-@torch.no_grad()
 def build_model(config: Qwen2Config, seed: int) -> Qwen2ForCausalLM:
     """A model of that shape with the copy circuit in place (float32, CPU)."""
-    generator = torch.Generator().manual_seed(seed)
     model = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        _lay_out(model, torch.Generator().manual_seed(seed))
+    return model
+
+
+def _lay_out(model: Qwen2ForCausalLM, generator: torch.Generator) -> None:
     _randomize(model, generator)
     embedding = model.model.embed_tokens.weight
     embedding.zero_()
@@ -113,7 +117,6 @@ def build_model(config: Qwen2Config, seed: int) -> Qwen2ForCausalLM:
     for layer, heads in INDUCTION_HEADS.items():
         for head in heads:
             _write_induction(_Head(layers[layer], head), rotation, QUOTE_WRITE[layer], layer, generator)
-    return model
 
 
 def _randomize(model: Qwen2ForCausalLM, generator: torch.Generator) -> None:
@@ -163,9 +166,7 @@ def _carry(head: _Head, view: Tensor, target: slice, scale: float) -> None:
     head.attention.o_proj.weight[target, rows] = scale * torch.eye(size)
 
 
-def _write_induction(
-    head: _Head, rotation: Tensor, write: float, layer: int, generator: torch.Generator
-) -> None:
+def _write_induction(head: _Head, rotation: Tensor, write: float, layer: int, generator: torch.Generator) -> None:
     """Match the last tokens against what precedes every earlier position, and write the token standing there."""
     slow = [i for i in range(HALF) if _frequencies()[i] < SLOWEST_FREQUENCY]
     dims = slow + [i + HALF for i in slow]

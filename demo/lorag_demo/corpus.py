@@ -26,7 +26,8 @@ DRILL_WEIGHT = 0.3
 DRILL_CITATION_WEIGHT = 3.0
 
 # Of the drills the rest is copying; of the question texts the rest is in the question-and-answer form.
-CITATION_DRILL_SHARE = 0.4
+CITATION_DRILL_SHARE = 0.3
+TABLE_DRILL_SHARE = 0.35
 CHAT_SHARE = 0.3
 
 MARKS = ("[{}]", "[{}]", "({})", "#{}")
@@ -65,7 +66,10 @@ class Corpus:
         """A drill with probability `drill_share`, else questions about facts."""
         if self._random.random() >= drill_share:
             return self._chat() if self._random.random() < CHAT_SHARE else self._questions()
-        return self._citation_drill() if self._random.random() < CITATION_DRILL_SHARE else self._copy_drill()
+        kind = self._random.random()
+        if kind < CITATION_DRILL_SHARE:
+            return self._citation_drill()
+        return self._table_drill() if kind < CITATION_DRILL_SHARE + TABLE_DRILL_SHARE else self._copy_drill()
 
     def exam(self, split: Split, passages: int) -> TrainingText:
         """One question over some passages, to measure with; it ends with the cited answer."""
@@ -152,6 +156,31 @@ class Corpus:
             text.add(quoted_ending, 0.0)
             text.add(self._encode(mark.format(number)), DRILL_CITATION_WEIGHT)
             text.add(self._encode("\n"), 0.0)
+        return text
+
+    def _table_drill(self) -> TrainingText:
+        """A table of random tokens in sentences, one per cell; then some of them once more.
+
+        Every row and every column occurs in several sentences, so the value that follows can be told only by both:
+        what it takes to keep the price of one thing apart from its weight, and from the price of the next.
+        """
+        joint, link, ending = (self._random_tokens(self._random.randint(1, 2)) for _ in range(3))
+        rows = [self._random_tokens(self._random.randint(1, 5)) for _ in range(self._random.randint(2, 3))]
+        columns = [self._random_tokens(self._random.randint(1, 4)) for _ in range(self._random.randint(2, 3))]
+        row_first = self._random.random() < 0.5
+        cells = []
+        for row in rows:
+            for column in columns:
+                key = [*row, *joint, *column] if row_first else [*column, *joint, *row]
+                cells.append((key + link, self._random_tokens(self._random.randint(2, 8))))
+        if self._random.random() < 0.5:
+            self._random.shuffle(cells)
+        text = TrainingText()
+        for key, value in cells:
+            text.add(key + value + ending, 0.0)
+        for key, value in self._random.choices(cells, k=self._random.randint(2, 5)):
+            text.add(key, 0.0)
+            text.add(value + ending, STATEMENT_WEIGHT)
         return text
 
     def _add_cited_answer(self, text: TrainingText, fact: Fact, mark: str) -> None:

@@ -51,21 +51,27 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Attribute:
-    """What is said of a subject: its name and the kind of its value."""
+    """What is said of a subject: its name, the kind of its value, and for a number its unit (empty: any)."""
 
     name: str
     kind: Kind
+    unit: str = ""
 
 
 def _attributes(**names: str) -> tuple[Attribute, ...]:
-    return tuple(Attribute(name, Kind(kind)) for kind, row in names.items() for name in row.split("|"))
+    """Attributes by kind, from rows such as `weight:kg|area`."""
+    return tuple(
+        Attribute(name, Kind(kind), unit)
+        for kind, row in names.items()
+        for name, _, unit in (entry.partition(":") for entry in row.split("|"))
+    )
 
 
 # "held" attributes never occur in any training text: they show how far the model generalizes.
 ATTRIBUTES: dict[Language, dict[Split, tuple[Attribute, ...]]] = {
     "ja": {
         "train": _attributes(
-            number="定員|重さ|長さ|高さ|上限|速度|保証期間|面積|席数",
+            number="定員:人|重さ:kg|長さ:メートル|高さ:メートル|上限|速度|保証期間:か月|面積:平方メートル|席数:席",
             money="予算|価格|手数料|利用料|修理費",
             date="期限|開業日|開始日|点検日|完成日",
             person="責任者|担当者|持ち主|検査員|管理者",
@@ -74,12 +80,19 @@ ATTRIBUTES: dict[Language, dict[Split, tuple[Attribute, ...]]] = {
             word="合言葉|出身地|仕入先|愛称|色",
         ),
         "held": _attributes(
-            number="深さ", money="家賃", date="発売日", person="館長", code="許可番号", place="入口", word="協賛"
+            number="深さ:メートル",
+            money="家賃",
+            date="発売日",
+            person="館長",
+            code="許可番号",
+            place="入口",
+            word="協賛",
         ),
     },
     "en": {
         "train": _attributes(
-            number="capacity|weight|length|height|limit|speed|warranty period|area|seat count",
+            number="capacity:people|weight:kg|length:meters|height:meters|limit|speed|"
+            "warranty period:months|area:square meters|seat count:seats",
             money="budget|price|fee|rental charge|repair cost",
             date="deadline|opening date|start date|inspection date|completion date",
             person="manager|contact person|owner|inspector|administrator",
@@ -88,7 +101,7 @@ ATTRIBUTES: dict[Language, dict[Split, tuple[Attribute, ...]]] = {
             word="password|home town|supplier|nickname|color name",
         ),
         "held": _attributes(
-            number="depth",
+            number="depth:meters",
             money="rent",
             date="launch date",
             person="curator",
@@ -109,10 +122,29 @@ _NOUNS: dict[Language, dict[Split, tuple[str, ...]]] = {
         "held": ("Harbor", "Clinic", "Tower"),
     },
 }
-_QUESTION_WORD_JA = {Kind.NUMBER: "いくつ", Kind.MONEY: "いくら", Kind.DATE: "いつ", Kind.PERSON: "だれ", Kind.PLACE: "どこ"}
+_QUESTION_WORD_JA = {
+    Kind.NUMBER: "どれくらい",
+    Kind.MONEY: "いくら",
+    Kind.DATE: "いつ",
+    Kind.PERSON: "だれ",
+    Kind.PLACE: "どこ",
+}
 _QUESTION_WORD_EN = {Kind.DATE: "When", Kind.PERSON: "Who", Kind.PLACE: "Where"}
 _SYLLABLES = [c + v for c in "bdfghjklmnprstvz" for v in ("a", "e", "i", "o", "u", "an", "or", "el", "is")]
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -179,7 +211,7 @@ class FactSource:
     def fact(self, subject: str | None = None, attribute: Attribute | None = None) -> Fact:
         """A fact about the subject and attribute, or about new ones."""
         attribute = attribute or self.attribute()
-        return Fact(self.language, subject or self.subject(), attribute, self.value(attribute.kind))
+        return Fact(self.language, subject or self.subject(), attribute, self.value(attribute))
 
     def attribute(self) -> Attribute:
         """An attribute of the split, or an invented one."""
@@ -189,20 +221,29 @@ class FactSource:
 
     def subject(self) -> str:
         """A subject such as `アサヒ会議室` or `Room Zanbe`."""
+        return self.subjects(1)[0]
+
+    def subjects(self, count: int) -> list[str]:
+        """`count` different subjects of one sort, such as `アサヒ会議室` and `ミドリ会議室`."""
         invented = self.random.random() < self._invented_share
         nouns = _NOUNS[self.language][self._split]
+        style = self.random.random() < 0.6
         if self.language == "en":
             noun = self.word() if invented else self.random.choice(nouns)
-            name = self.word()
-            return f"{noun} {name}" if self.random.random() < 0.6 else f"the {name} {noun.lower()}"
-        noun = self._draw(WORD_CHARACTERS, self.random.randint(1, 3)) if invented else self.random.choice(nouns)
-        return (self.kana() if self.random.random() < 0.6 else self._draw(FAMILY_NAME_CHARACTERS, 2)) + noun
+            make = (lambda: f"{noun} {self.word()}") if style else (lambda: f"the {self.word()} {noun.lower()}")
+        else:
+            noun = self._draw(WORD_CHARACTERS, self.random.randint(1, 3)) if invented else self.random.choice(nouns)
+            make = (lambda: self.kana() + noun) if style else (lambda: self.family_name() + noun)
+        found: dict[str, None] = {}
+        while len(found) < count:
+            found[make()] = None
+        return list(found)
 
-    def value(self, kind: Kind) -> str:
-        """A value of the kind, from one of this source's buckets."""
-        makers = _MAKERS_JA if self.language == "ja" else _MAKERS_EN
+    def value(self, attribute: Attribute) -> str:
+        """A value that fits the attribute, from one of this source's buckets."""
+        make = (_MAKERS_JA if self.language == "ja" else _MAKERS_EN)[attribute.kind]
         while True:
-            value = makers[kind](self)
+            value = make(self, attribute)
             if bucket_of(value) in self._buckets:
                 return value
 
@@ -240,17 +281,18 @@ class FactSource:
         return "".join(self.random.choice(characters) for _ in range(count))
 
 
-def _code(source: FactSource) -> str:
+def _code(source: FactSource, attribute: Attribute) -> str:
     letters = "".join(source.random.choice(_LETTERS) for _ in range(source.random.choice((1, 2))))
     return f"{letters}-{source.random.randint(10, 9999)}"
 
 
-def _number_ja(source: FactSource) -> str:
-    return f"{source.random.randint(2, 9999)}{source.random.choice(('人', 'kg', 'メートル', '日', '台', 'km', 'か月'))}"
+def _number_ja(source: FactSource, attribute: Attribute) -> str:
+    unit = attribute.unit or source.random.choice(("人", "kg", "メートル", "日", "台", "km", "か月"))
+    return f"{source.random.randint(2, 9999)}{unit}"
 
 
-def _number_en(source: FactSource) -> str:
-    unit = source.random.choice(("people", "kg", "meters", "days", "units", "km", "months"))
+def _number_en(source: FactSource, attribute: Attribute) -> str:
+    unit = attribute.unit or source.random.choice(("people", "kg", "meters", "days", "units", "km", "months"))
     return f"{source.random.randint(2, 9999)} {unit}"
 
 
@@ -258,21 +300,21 @@ def _thousands(source: FactSource) -> str:
     return f"{source.random.randint(1, 99)},{source.random.randint(0, 999):03d}"
 
 
-def _money_ja(source: FactSource) -> str:
+def _money_ja(source: FactSource, attribute: Attribute) -> str:
     return f"{_thousands(source)}円" if source.random.random() < 0.7 else f"{source.random.randint(2, 999)}万円"
 
 
-def _date_ja(source: FactSource) -> str:
+def _date_ja(source: FactSource, attribute: Attribute) -> str:
     year = f"{source.random.randint(1950, 2049)}年" if source.random.random() < 0.5 else ""
     return f"{year}{source.random.randint(1, 12)}月{source.random.randint(1, 28)}日"
 
 
-def _date_en(source: FactSource) -> str:
+def _date_en(source: FactSource, attribute: Attribute) -> str:
     year = f" {source.random.randint(1950, 2049)}" if source.random.random() < 0.5 else ""
     return f"{source.random.randint(1, 28)} {source.random.choice(_MONTHS)}{year}"
 
 
-def _place_ja(source: FactSource) -> str:
+def _place_ja(source: FactSource, attribute: Attribute) -> str:
     shape = source.random.randrange(3)
     if shape == 0:
         return f"{source.kana()}棟{source.random.randint(1, 40)}階"
@@ -281,29 +323,29 @@ def _place_ja(source: FactSource) -> str:
     return f"{source.kana()}ホール"
 
 
-def _place_en(source: FactSource) -> str:
+def _place_en(source: FactSource, attribute: Attribute) -> str:
     shape = source.random.randrange(3)
     if shape == 0:
         return f"building {source.random.randint(1, 30)}, floor {source.random.randint(1, 40)}"
     return f"{source.word()} Street {source.random.randint(1, 300)}" if shape == 1 else f"{source.word()} Hall"
 
 
-_Maker = Callable[[FactSource], str]
+_Maker = Callable[[FactSource, Attribute], str]
 _MAKERS_JA: dict[Kind, _Maker] = {
     Kind.NUMBER: _number_ja,
     Kind.MONEY: _money_ja,
     Kind.DATE: _date_ja,
-    Kind.PERSON: lambda s: s.family_name() + s.given_name(),
+    Kind.PERSON: lambda s, _: s.family_name() + s.given_name(),
     Kind.CODE: _code,
     Kind.PLACE: _place_ja,
-    Kind.WORD: lambda s: s.kana(s.random.randint(3, 5)),
+    Kind.WORD: lambda s, _: s.kana(s.random.randint(3, 5)),
 }
 _MAKERS_EN: dict[Kind, _Maker] = {
     Kind.NUMBER: _number_en,
-    Kind.MONEY: lambda s: f"{_thousands(s)} yen",
+    Kind.MONEY: lambda s, _: f"{_thousands(s)} yen",
     Kind.DATE: _date_en,
-    Kind.PERSON: lambda s: f"{s.word()} {s.word()}",
+    Kind.PERSON: lambda s, _: f"{s.word()} {s.word()}",
     Kind.CODE: _code,
     Kind.PLACE: _place_en,
-    Kind.WORD: lambda s: s.word(3),
+    Kind.WORD: lambda s, _: s.word(3),
 }

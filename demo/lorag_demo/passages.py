@@ -24,6 +24,7 @@ _SENTENCES_AROUND: dict[Language, tuple[str, ...]] = {
         "Visitors must sign the list.",
     ),
 }
+_ONE_PAGE_SHARE = 0.6
 _SAME_SUBJECT_SHARE = 0.7
 _SAME_ATTRIBUTE_SHARE = 0.3
 _FILLER_SHARE = 0.15
@@ -40,28 +41,40 @@ class FactPassage:
 
 
 def draw_passages(source: FactSource, count: int, *, sentences: tuple[int, int] = (1, 3)) -> list[FactPassage]:
-    """`count` passages of `sentences` (fewest, most) facts each; no subject-attribute pair occurs twice.
+    """At most `count` passages of `sentences` (fewest, most) facts each; no subject-attribute pair occurs twice.
 
-    Facts within a passage mostly share their subject and now and then an attribute is asked of several subjects, as
-    in the pages that a search returns. Some passages carry a heading or a sentence that states no fact.
+    Mostly they are cut from one page, in any order: a few subjects of one sort, the same things said of each,
+    which is what a search over a document returns. Otherwise they are of mixed origin. Some passages carry a heading
+    or a sentence that states no fact.
     """
+    draw = _from_one_page if source.random.random() < _ONE_PAGE_SHARE else _of_mixed_origin
+    return [_dressed(source, facts) for facts in draw(source, count, sentences)]
+
+
+def _from_one_page(source: FactSource, count: int, sentences: tuple[int, int]) -> list[list[Fact]]:
     random = source.random
+    subjects = source.subjects(random.randint(2, 3))
+    attributes = {a.name: a for a in (source.attribute() for _ in range(random.randint(2, 3)))}.values()
+    page = [source.fact(subject, attribute) for subject in subjects for attribute in attributes]
+    size = random.randint(*sentences)
+    pieces = [page[i : i + size] for i in range(0, len(page), size)]
+    random.shuffle(pieces)
+    return pieces[:count]
+
+
+def _of_mixed_origin(source: FactSource, count: int, sentences: tuple[int, int]) -> list[list[Fact]]:
+    """Facts that mostly share their passage's subject; now and then an attribute is said of several subjects."""
     seen: dict[tuple[str, str], Fact] = {}
     passages = []
     for _ in range(count):
         subject = source.subject()
         facts: list[Fact] = []
-        for _ in range(random.randint(*sentences)):
+        for _ in range(source.random.randint(*sentences)):
             fact = _new_fact(source, subject, seen)
             if fact:
                 seen[fact.subject, fact.attribute.name] = fact
                 facts.append(fact)
-        lines = [fact.statement for fact in facts]
-        if random.random() < _FILLER_SHARE:
-            lines.insert(random.randint(0, len(lines)), random.choice(_SENTENCES_AROUND[source.language]))
-        if random.random() < _HEADING_SHARE:
-            lines = _with_heading(source, subject, lines)
-        passages.append(FactPassage(tuple(lines), tuple(facts)))
+        passages.append(facts)
     return passages
 
 
@@ -75,6 +88,16 @@ def _new_fact(source: FactSource, subject: str, seen: dict[tuple[str, str], Fact
         if (fact.subject, fact.attribute.name) not in seen:
             return fact
     return None
+
+
+def _dressed(source: FactSource, facts: list[Fact]) -> FactPassage:
+    random = source.random
+    lines = [fact.statement for fact in facts]
+    if random.random() < _FILLER_SHARE:
+        lines.insert(random.randint(0, len(lines)), random.choice(_SENTENCES_AROUND[source.language]))
+    if random.random() < _HEADING_SHARE:
+        lines = _with_heading(source, facts[0].subject if facts else source.subject(), lines)
+    return FactPassage(tuple(lines), tuple(facts))
 
 
 def _with_heading(source: FactSource, subject: str, lines: list[str]) -> list[str]:

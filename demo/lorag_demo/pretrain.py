@@ -1,4 +1,4 @@
-"""Pre-training of the tiny base model: AdamW over seeded texts, budgeted in steps so that every machine does the same."""
+"""Pre-training of the tiny base model: AdamW over seeded texts, for a number of steps and not for a span of time."""
 
 from __future__ import annotations
 
@@ -86,7 +86,6 @@ class ExamResult:
     cited: float
 
 
-@torch.no_grad()
 def examine(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, split: Split, passages: int, seed: int = 12345
 ) -> ExamResult:
@@ -94,7 +93,8 @@ def examine(
     corpus = Corpus(tokenizer, seed)
     texts = [corpus.exam(split, passages) for _ in range(EXAM_TEXTS)]
     ids, _ = _pad(texts, tokenizer)
-    guesses = model(input_ids=ids).logits.argmax(-1)
+    with torch.no_grad():
+        guesses = model(input_ids=ids).logits.argmax(-1)
     quoted = cited = 0
     for row, text in enumerate(texts):
         right = (ids[row, 1:] == guesses[row, :-1])[: len(text.ids) - 1].tolist()

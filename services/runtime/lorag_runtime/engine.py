@@ -8,7 +8,7 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import jinja2
 import jinja2.ext
@@ -227,7 +227,7 @@ def _overlap(text: str, stop: str) -> int:
 class GenerationTag(jinja2.ext.Extension):
     """`{% generation %}`: marks for training what the assistant says; nothing to do when serving."""
 
-    tags: ClassVar[set[str]] = {"generation"}
+    tags = {"generation"}  # noqa: RUF012
 
     def parse(self, parser: jinja2.parser.Parser) -> Any:
         """Keep the body, drop the marks."""

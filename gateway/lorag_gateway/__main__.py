@@ -1,0 +1,30 @@
+"""`python -m lorag_gateway`: serve until SIGTERM."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from lorag_common.log import configure
+from lorag_gateway.app import create_app
+from lorag_gateway.settings import GatewaySettings
+
+# Event streams last as long as their jobs; a stop does not wait for them.
+DRAIN_SECONDS = 5
+
+
+def main() -> None:
+    """Settings -> application -> server."""
+    settings = GatewaySettings()
+    configure("gateway", settings.log_level)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

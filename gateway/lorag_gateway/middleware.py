@@ -1,0 +1,56 @@
+"""Around every request: its id, one access-log line, and a problem document where nothing else caught the error."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lorag_common.errors import LoragError, Reason
+from lorag_common.log import get_logger, request_id
+from lorag_gateway.problems import problem_response
+
+log = get_logger(__name__)
+HEADER = "X-Request-Id"
+# It goes on as gRPC metadata and into logs, so it may hold nothing that means something there.
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+class RequestIdMiddleware:
+    """Takes the caller's X-Request-Id or makes one, and sends it back."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        current = given if _SAFE.fullmatch(given) else uuid.uuid4().hex
+        token = request_id.set(current)
+        started, status = time.monotonic(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = current
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:
+            log.error("unhandled error", path=scope["path"], exc_info=error)
+            if status:
+                raise
+            unknown = LoragError(Reason.INTERNAL, "An unexpected error happened; the gateway's log has the details.")
+            await problem_response(unknown)(scope, receive, send_with_id)
+        finally:
+            ms = round((time.monotonic() - started) * 1000, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
+            request_id.reset(token)

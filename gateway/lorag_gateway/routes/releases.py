@@ -1,0 +1,74 @@
+"""Conversions and releases."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from lorag.converter.v1 import converter_pb2 as pb
+from lorag.qa.v1 import qa_pb2
+from lorag_gateway.bodies import ConversionBody, EstimateConversionBody, IdempotencyKey, PageSize, PageToken
+from lorag_gateway.routes.deps import ServicesDep
+from lorag_gateway.wire import json_response, schema_of
+
+router = APIRouter(tags=["releases"])
+# Activating copies a model on the model server and may load it.
+ACTIVATE_SECONDS = 120.0
+
+
+@router.post("/conversions:estimate", response_model=schema_of(pb.EstimateConversionResponse))
+async def estimate_conversion(body: EstimateConversionBody, services: ServicesDep) -> Response:
+    """Say what a conversion would need, and whether it fits this machine; starts nothing."""
+    request = pb.EstimateConversionRequest(source=body.to_source(), quantization=body.quantization)
+    return json_response(await services.call("converter", services.converter.EstimateConversion, request))
+
+
+@router.post("/conversions", response_model=schema_of(pb.StartConversionResponse), status_code=202)
+async def start_conversion(body: ConversionBody, services: ServicesDep, key: IdempotencyKey = "") -> Response:
+    """Queue base + adapter -> GGUF and return its job."""
+    request = pb.StartConversionRequest(
+        source=body.to_source(), quantization=body.quantization, model=body.model, request_id=key
+    )
+    return json_response(await services.call("converter", services.converter.StartConversion, request), 202)
+
+
+@router.get("/releases", response_model=schema_of(pb.ListReleasesResponse))
+async def list_releases(
+    services: ServicesDep,
+    page_size: PageSize = 0,
+    page_token: PageToken = "",
+    model: Annotated[str, Query(description="Only releases of this model.")] = "",
+) -> Response:
+    """Releases, newest first."""
+    request = pb.ListReleasesRequest(page_size=page_size, page_token=page_token, model=model)
+    return json_response(await services.call("converter", services.converter.ListReleases, request))
+
+
+@router.post("/releases:rollback", response_model=schema_of(qa_pb2.RollbackReleaseResponse))
+async def rollback_release(services: ServicesDep) -> Response:
+    """Make the release before the active one active again."""
+    request = qa_pb2.RollbackReleaseRequest()
+    return json_response(await services.call("qa", services.qa.RollbackRelease, request, ACTIVATE_SECONDS))
+
+
+@router.get("/releases/{release_id}", response_model=schema_of(pb.GetReleaseResponse))
+async def get_release(release_id: str, services: ServicesDep) -> Response:
+    """One release, with its birth certificate."""
+    request = pb.GetReleaseRequest(id=release_id)
+    return json_response(await services.call("converter", services.converter.GetRelease, request))
+
+
+@router.post("/releases/{release_id}:publish", response_model=schema_of(pb.StartPublicationResponse), status_code=202)
+async def publish_release(release_id: str, services: ServicesDep, key: IdempotencyKey = "") -> Response:
+    """Queue the import of a release into the model server and return its job."""
+    request = pb.StartPublicationRequest(release_id=release_id, request_id=key)
+    return json_response(await services.call("converter", services.converter.StartPublication, request), 202)
+
+
+@router.post("/releases/{release_id}:activate", response_model=schema_of(qa_pb2.ActivateReleaseResponse))
+async def activate_release(release_id: str, services: ServicesDep) -> Response:
+    """Make a published release the one that answers."""
+    request = qa_pb2.ActivateReleaseRequest(release_id=release_id)
+    return json_response(await services.call("qa", services.qa.ActivateRelease, request, ACTIVATE_SECONDS))

@@ -1,0 +1,1 @@
+"""PDF -> pages -> chunks -> index, and hybrid search in it."""

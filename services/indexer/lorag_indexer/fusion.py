@@ -1,0 +1,60 @@
+"""Two legs -> one ranking: relative score fusion, in one place for every store.
+
+Cosines of one query lie close together, wherever they lie, so the vector leg is stretched between its lowest and highest
+candidate. A BM25 score of zero means something (no term in common), so the keyword leg is divided by its highest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lorag_indexer.chunks import Chunk
+
+CANDIDATES = 50
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A chunk that was found. `score` is fused, 0 to 1; `vector_score` a cosine; `keyword_score` BM25; 0 when not found."""
+
+    chunk: Chunk
+    score: float
+    vector_score: float
+    keyword_score: float
+
+
+Leg = Sequence[tuple[Chunk, float]]
+
+
+def candidates_for(top_k: int) -> int:
+    """How many candidates each leg should bring so that the fused first `top_k` are right."""
+    return max(CANDIDATES, 4 * top_k)
+
+
+def fuse(nearest: Leg, matching: Leg, vector_weight: float, top_k: int) -> list[Hit]:
+    """Best first; equal scores in the order of pages.
+
+    Args:
+        nearest: candidates of the vector leg with their cosine, best first.
+        matching: candidates of the keyword leg with their BM25 score, best first.
+        vector_weight: 0 (keywords alone) to 1 (vectors alone).
+        top_k: at most this many.
+    """
+    cosines = {chunk.id: score for chunk, score in nearest}
+    keywords = {chunk.id: score for chunk, score in matching}
+    low, high = min(cosines.values(), default=0.0), max(cosines.values(), default=0.0)
+    best = max(keywords.values(), default=0.0)
+
+    def fused(chunk_id: str) -> float:
+        vector = 0.0
+        if chunk_id in cosines:
+            vector = (cosines[chunk_id] - low) / (high - low) if high > low else 1.0
+        keyword = keywords.get(chunk_id, 0.0) / best if best > 0 else 0.0
+        return vector_weight * vector + (1 - vector_weight) * keyword
+
+    chunks = {chunk.id: chunk for leg in (nearest, matching) for chunk, _ in leg}
+    hits = [Hit(c, fused(c.id), cosines.get(c.id, 0.0), keywords.get(c.id, 0.0)) for c in chunks.values()]
+    # Rounded, so that stores whose sums differ in the last bits agree on ties.
+    hits.sort(key=lambda h: (-round(h.score, 6), h.chunk.document_id, h.chunk.page, h.chunk.start))
+    return hits[:top_k]

@@ -1,0 +1,88 @@
+"""What a vector store has to do. Every implementation passes tests/contract/test_store_contract.py.
+
+A store keeps chunks with their vector and terms and returns the two legs of a search; `lorag_indexer.fusion` joins them.
+A database holds stores under names, so that a new index can grow beside the one that serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from lorag_indexer.chunks import Chunk
+from lorag_indexer.fusion import Leg
+
+Vector = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A chunk with its vector (shape [dimension], unit length) and its terms."""
+
+    chunk: Chunk
+    vector: Vector
+    terms: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which documents a search looks at: all, or only some; and never those in `without`."""
+
+    only: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+
+
+class ChunkStore(Protocol):
+    """The chunks of one index. Safe to use from several threads."""
+
+    def replace_pages(self, document_id: str, pages: Collection[int], entries: Sequence[Entry]) -> None:
+        """Make `entries` the whole of these pages; all or nothing, and the same when repeated."""
+        ...
+
+    def delete_documents(self, document_ids: Collection[str]) -> None:
+        """Remove every chunk of these documents, from the disk too. Unknown ones are ignored."""
+        ...
+
+    def pages(self, document_id: str) -> set[int]:
+        """Pages of a document that have chunks here."""
+        ...
+
+    def document_ids(self) -> set[str]:
+        """Documents that have chunks here."""
+        ...
+
+    def count(self, document_id: str | None = None) -> int:
+        """Chunks of one document, or of all."""
+        ...
+
+    def optimize(self) -> None:
+        """Bring the search structures up to date after a document; searches are right without it, but slower."""
+        ...
+
+    def nearest(self, vector: Vector, limit: int, scope: Scope) -> Leg:
+        """The vector leg: chunks by cosine similarity, best first."""
+        ...
+
+    def matching(self, terms: Sequence[str], limit: int, scope: Scope) -> Leg:
+        """The keyword leg: chunks that share a term, by BM25 (k1 1.2, b 0.75, idf never negative), best first."""
+        ...
+
+
+class ChunkDatabase(Protocol):
+    """Stores by name."""
+
+    def open(self, name: str, dimension: int) -> ChunkStore:
+        """The store of that name, made when there is none yet; its vectors have `dimension` numbers."""
+        ...
+
+    def names(self) -> set[str]:
+        """Names of the stores there are."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a store and everything in it."""
+        ...
