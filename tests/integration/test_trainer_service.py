@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -259,7 +260,7 @@ def test_kill_9_of_child_and_service_costs_at_most_one_interval(service: Service
     assert done.state == jobs_pb2.JOB_STATE_SUCCEEDED, done
     assert most == [1]
     steps = service.steps(job.id)
-    back = [(a, b) for a, b in zip(steps, steps[1:], strict=False) if b != a + 1]
+    back = [(a, b) for a, b in itertools.pairwise(steps) if b != a + 1]
     assert len(back) <= 2
     assert all(0 <= a - b < CHECKPOINT_STEPS for a, b in back), back
     assert all(at >= CHECKPOINT_STEPS for at in killed_at)

@@ -12,7 +12,9 @@ _CLOSING = "」』）)】］\\]”’\"'"
 _END = re.compile(
     rf"[。！？]+[{_CLOSING}]*|(?<![0-9])．[{_CLOSING}]*|[.!?]+[{_CLOSING}]*(?=\s+[A-Z0-9\"'(“\u3040-\u9fff])|\n+"
 )
-_ABBREVIATION = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Figs|Eq|vs|cf|e\.g|i\.e|etc|al|pp|vol|approx)|\b[A-Z])\.$")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|No|Nos|Fig|Figs|Eq|vs|cf|e\.g|i\.e|etc|al|pp|vol|approx)|\b[A-Z])\.$"
+)
 # 「…。」と続く: the quoted sentence goes on.
 _GOES_ON = re.compile(r"[とっをがはにのでもや、]")
 _SOFT_END = re.compile(r"[、，,;；：:]\s*|\s+")

@@ -1,7 +1,7 @@
 """Two legs -> one ranking: relative score fusion, in one place for every store.
 
-Cosines of one query lie close together, wherever they lie, so the vector leg is stretched between its lowest and highest
-candidate. A BM25 score of zero means something (no term in common), so the keyword leg is divided by its highest.
+Cosines of one query lie close together, wherever they lie, so the vector leg is stretched between its lowest and
+highest candidate. A BM25 score of zero means something (no term in common), so the keyword leg is divided by its highest.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CANDIDATES = 50
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk that was found. `score` is fused, 0 to 1; `vector_score` a cosine; `keyword_score` BM25; 0 when not found."""
+    """A chunk that was found: fused score, 0 to 1; cosine and BM25 score, 0 where that leg did not find it."""
 
     chunk: Chunk
     score: float

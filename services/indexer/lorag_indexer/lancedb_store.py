@@ -1,7 +1,7 @@
 """LanceDB in a folder: vectors, and a column of finished terms under a full-text index that only splits at spaces.
 
-Exact vector search up to `EXACT_ROWS` chunks, an IVF_FLAT index above (recall stays practically 1; the product-quantised
-and HNSW kinds lose recall at these sizes). One process writes; readers elsewhere see every commit.
+Exact vector search up to `EXACT_ROWS` chunks, an IVF_FLAT index above (recall stays practically 1; the
+product-quantised and HNSW kinds lose recall at these sizes). One process writes; readers elsewhere see every commit.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def unify(text: str) -> str:
 
 
 def readable(raw: str) -> str:
-    """The page's text: wrapped lines joined (Japanese without a space, hyphenated words whole), font artefacts unified."""
+    """The page's text: wrapped lines joined, Japanese without a space, hyphenated words whole; font artefacts unified."""
     text = _SOFT_BREAK.sub("", unify(raw))
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\u00a0", " "))
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.split("\n")]
@@ -77,7 +77,7 @@ def _width(line: str) -> int:
 
 
 def _joint(previous: str, line: str, full: float) -> str | None:
-    """What stands between two lines of one paragraph: nothing, a space, `-` for a word to close up; None ends the paragraph."""
+    """What joins two lines of a paragraph: nothing, a space, or `-` for a word to close up; None ends the paragraph."""
     if not previous or _ENDS_A_SENTENCE.search(previous) or _BEGINS_AN_ITEM.match(line):
         return None
     if re.search(r"[A-Za-z]{2}-$", previous) and line[0].islower():

@@ -1,7 +1,7 @@
 """What a vector store has to do. Every implementation passes tests/contract/test_store_contract.py.
 
-A store keeps chunks with their vector and terms and returns the two legs of a search; `lorag_indexer.fusion` joins them.
-A database holds stores under names, so that a new index can grow beside the one that serves.
+A store keeps chunks with their vector and terms and returns the two legs of a search; `lorag_indexer.fusion` joins
+them. A database holds stores under names, so that a new index can grow beside the one that serves.
 """
 
 from __future__ import annotations

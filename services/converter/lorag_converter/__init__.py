@@ -1,0 +1,1 @@
+"""The converter: base model + LoRA adapter -> quantized GGUF -> release -> model server."""
