@@ -1,1 +1,1 @@
-"""The converter: base model + LoRA adapter -> quantized GGUF -> release -> model server."""
+"""Base model + LoRA adapter -> GGUF -> release -> model server."""

@@ -42,7 +42,9 @@ def require_unquantized(base: Path) -> None:
         LoragError: BASE_MODEL_QUANTIZED.
     """
     method = read_config(base).get("quantization_config", {}).get("quant_method")
-    absmax = next((n for n in tensor_names(base) if n.endswith((".absmax", ".quant_map", ".SCB")) or "quant_state" in n), "")
+    absmax = next(
+        (n for n in tensor_names(base) if n.endswith((".absmax", ".quant_map", ".SCB")) or "quant_state" in n), ""
+    )
     if method or absmax:
         what = f"by {method}" if method else f"(it holds '{absmax}')"
         raise LoragError(

@@ -3,8 +3,8 @@
     python -m lorag_converter.export BASE --out FILE [--adapter FOLDER] [--type Q4_K_M]
 
 The parts: `merged` is the checkpoint as it would be after merging, `segments` cuts llama.cpp's plan of the output into
-slabs of rows, `writer` writes them quantized. It replaces two names of gguf-py for its run, so it wants a process of its
-own. Peak memory is that of a few slabs, whatever the model's size; the only file written is the output.
+slabs of rows, `writer` writes them quantized. It replaces two names of gguf-py for its run, so it wants a process of
+its own. Peak memory is that of a few slabs, whatever the model's size; the only file written is the output.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def export(
             with torch.inference_mode():
                 model(overlay, gguf.LlamaFileType.MOSTLY_F16, partial).write()
         except (KeyError, NotImplementedError, ValueError) as error:
-            raise LoragError(Reason.ARCHITECTURE_UNSUPPORTED, f"llama.cpp's mapping refused this model: {error}") from error
+            raise LoragError(
+                Reason.ARCHITECTURE_UNSUPPORTED, f"llama.cpp's mapping refused this model: {error}"
+            ) from error
         finally:
             gguf.utility.SafetensorsLocal, gguf.GGUFWriter, conversion.base.TextModel.get_vocab_base_pre = stock
     os.replace(partial, out)

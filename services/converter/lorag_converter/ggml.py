@@ -37,7 +37,13 @@ def file_type(name: str) -> int:
 def _library() -> Any:
     lib = ctypes.CDLL(str(Path(llama_cpp.__file__).parent / "lib" / "libggml-base.so"))
     lib.ggml_quantize_chunk.restype = lib.ggml_row_size.restype = ctypes.c_size_t
-    lib.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    lib.ggml_quantize_chunk.argtypes = [
+        ctypes.c_int,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        *[ctypes.c_int64] * 3,
+        ctypes.c_void_p,
+    ]
     lib.ggml_row_size.argtypes = [ctypes.c_int, ctypes.c_int64]
     return lib
 
@@ -79,7 +85,9 @@ def tensor_types(f16_header: Path, ftype: int) -> dict[str, str]:
     parameters.ftype = ftype
     parameters.dry_run = True
     with tempfile.NamedTemporaryFile() as nothing:
-        status = llama_cpp.llama_model_quantize(str(f16_header).encode(), nothing.name.encode(), ctypes.byref(parameters))
+        status = llama_cpp.llama_model_quantize(
+            str(f16_header).encode(), nothing.name.encode(), ctypes.byref(parameters)
+        )
     log = "".join(lines)
     if status != 0:
         raise LoragError(Reason.ARCHITECTURE_UNSUPPORTED, f"llama.cpp cannot quantize this model: {log[-400:]}")

@@ -29,7 +29,8 @@ class MergedTensor(LocalTensor):  # type: ignore[misc]
         if not torch.isfinite(merged.sum(dtype=torch.float32)):
             where = str(self._source.data_range.filename).rpartition("/")[2]
             raise LoragError(
-                Reason.WEIGHT_INVALID, f"'{self._name}' in {where} holds NaN, Inf or a value beyond 65504, which F16 cannot hold."
+                Reason.WEIGHT_INVALID,
+                f"'{self._name}' in {where} holds NaN, Inf or a value beyond 65504, which F16 cannot hold.",
             )
         return merged
 

@@ -1,7 +1,7 @@
 """From llama.cpp's lazy tensors to row slabs.
 
-The mapping describes each output tensor as a graph of lazy operations. The common ones (a checkpoint tensor, a change of
-type, concatenation along rows, a prefix of rows) are walked, so that rows can be computed a slab at a time; any other
+The mapping describes each output tensor as a graph of lazy operations. The common ones (a checkpoint tensor, a change
+of type, concatenation along rows, a prefix of rows) are walked, so that rows can be computed a slab at a time; any other
 node is evaluated whole: as right, with two to three times that tensor's size in memory.
 """
 
@@ -27,7 +27,7 @@ _TYPES = {"float16": torch.float16, "float32": torch.float32}
 class Segment(NamedTuple):
     """So many rows, and how to get rows `first` to `last` of them."""
 
-    count: int
+    size: int
     rows: Callable[[int, int], torch.Tensor]
 
 
@@ -48,7 +48,7 @@ def segments(tensor: Any) -> list[Segment]:
 
 
 def _cast(segment: Segment, dtype: torch.dtype) -> Segment:
-    return Segment(segment.count, lambda first, last: segment.rows(first, last).to(dtype))
+    return Segment(segment.size, lambda first, last: segment.rows(first, last).to(dtype))
 
 
 def _joins_rows(tensor: Any) -> bool:

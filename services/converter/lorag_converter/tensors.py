@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from math import prod
 from typing import Any
@@ -55,4 +56,4 @@ def slabs(rows: int, columns: int) -> list[tuple[int, int]]:
     cuts = [*range(0, rows, max(MIN_ROWS, SLAB_ELEMENTS // columns)), rows]
     if len(cuts) > 2 and cuts[-1] - cuts[-2] < MIN_ROWS:
         cuts.pop(-2)
-    return list(zip(cuts, cuts[1:], strict=False))
+    return list(itertools.pairwise(cuts))

@@ -1,86 +1,87 @@
-"""`python -m lorag_converter.vendor [FOLDER]`: fetch and unpack llama.cpp's mapping, once, at set-up.
+"""llama.cpp's own Hugging Face -> GGUF mapping, unpacked from the pinned llama-cpp-python source; never committed.
 
-pip downloads the pinned source distribution of llama-cpp-python (or takes it from its cache or from PIP_FIND_LINKS);
-nothing is compiled. Its sha256 is checked, and the few files needed are unpacked with their licences.
+    python -m lorag_converter.vendor [FOLDER]
+
+Run by `make setup` and at image build. The mapping (`conversion/`, one module a model family) and the matching `gguf`
+package are MIT-licensed; their licence files are unpacked beside them.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lorag_common.artifacts import sha256_file
-from lorag_converter import llama_cpp_source
-from lorag_converter.llama_cpp_source import STAMP, VERSION
+from lorag_common.errors import LoragError, Reason
 
-PROJECT = "llama-cpp-python"
-SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
-"""Of the source distribution of VERSION."""
-INSIDE = PurePosixPath(f"llama_cpp_python-{VERSION}") / "vendor" / "llama.cpp"
+VERSION = "0.3.36"
+SDIST_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+PREFIX = f"llama_cpp_python-{VERSION}/vendor/llama.cpp/"
+WANTED = ("conversion/", "gguf-py/gguf/", "LICENSE", "gguf-py/LICENSE")
+DEFAULT = Path(__file__).resolve().parent.parent / "vendor" / "llama.cpp"
 
 
-def download(into: Path) -> Path:
-    """The source distribution, by pip, which knows the user's registry, proxy and cache; checked.
+def folder() -> Path:
+    """Where the mapping is: LORAG_LLAMA_CPP, or beside this package."""
+    return Path(os.environ.get("LORAG_LLAMA_CPP") or DEFAULT)
+
+
+def activate() -> None:
+    """Put the mapping before everything else on the import path, its `gguf` before PyPI's older one.
 
     Raises:
-        SystemExit: pip failed, or the file is not the pinned one.
+        LoragError: TOOLS_MISSING when it was never unpacked.
     """
-    # Building stays isolated: pip asks the build backend for metadata, and that backend is not installed here.
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", PROJECT]
-    if subprocess.run([*pip, "--dest", str(into), f"{PROJECT}=={VERSION}"], check=False).returncode:
-        sys.exit(f"pip could not download the source distribution of {PROJECT} {VERSION}.")
-    (archive,) = into.glob("*.tar.gz")
-    if (found := sha256_file(archive)) != SHA256:
-        sys.exit(f"{archive.name} has sha256 {found}, but {SHA256} is pinned; nothing was unpacked.")
-    return archive
+    root = folder()
+    if not (root / "conversion" / "__init__.py").is_file():
+        raise LoragError(
+            Reason.TOOLS_MISSING,
+            "llama.cpp's mapping is not unpacked.",
+            remedy="Run `make setup` (or `python -m lorag_converter.vendor`).",
+        )
+    for path in (str(root / "gguf-py"), str(root)):
+        if path not in sys.path:
+            sys.path.insert(0, path)
 
 
-def wanted(path: PurePosixPath) -> bool:
-    """Whether a file of llama.cpp's tree is part of the mapping, or a licence of it."""
-    if path.name == "LICENSE":
-        return path.parent in (PurePosixPath(), PurePosixPath("gguf-py"))
-    return path.suffix == ".py" and (path.parts[0] == "conversion" or path.parts[:2] == ("gguf-py", "gguf"))
+def unpack(sdist: Path, target: Path) -> int:
+    """Unpack what is wanted of the sdist below `target`; the number of files.
 
-
-def unpack(archive: Path, target: Path) -> int:
-    """Unpack what is wanted into `target`, replacing it whole; returns the number of files."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        fresh, count = Path(temporary) / target.name, 0
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                if not member.isfile() or not path.is_relative_to(INSIDE) or not wanted(path.relative_to(INSIDE)):
-                    continue
-                content = tar.extractfile(member)
-                assert content is not None
-                place = fresh / path.relative_to(INSIDE)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with content, place.open("wb") as f:
-                    shutil.copyfileobj(content, f)
+    Raises:
+        LoragError: TOOLS_MISSING when it is not the pinned file.
+    """
+    if (found := sha256_file(sdist)) != SDIST_SHA256:
+        raise LoragError(Reason.TOOLS_MISSING, f"{sdist.name} has sha256 {found}, expected {SDIST_SHA256}.")
+    count = 0
+    with tarfile.open(sdist) as archive:
+        for member in archive:
+            inner = member.name.removeprefix(PREFIX)
+            if member.isfile() and inner != member.name and inner.startswith(WANTED):
+                member.name = inner
+                archive.extract(member, target, filter="data")
                 count += 1
-        (fresh / STAMP).write_text(f"{VERSION}\n", encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(fresh, target)
     return count
 
 
-def main(argv: list[str]) -> None:
-    """Unpack unless it is there already."""
-    target = Path(argv[0]).resolve() if argv else llama_cpp_source.folder()
-    stamp = target / STAMP
-    if stamp.is_file() and stamp.read_text(encoding="utf-8").strip() == VERSION:
-        print(f"llama.cpp's mapping {VERSION} is there already.")
-        return
-    with tempfile.TemporaryDirectory() as temporary:
-        count = unpack(download(Path(temporary)), target)
-    print(f"llama.cpp's mapping {VERSION}: {count} files unpacked.")
+def main(argv: list[str]) -> int:
+    """Fetch the pinned source by pip (from its cache where it can) and unpack it; nothing to do when it is there."""
+    target = Path(argv[0]) if argv else folder()
+    stamp = target / ".sha256"
+    if stamp.is_file() and stamp.read_text() == SDIST_SHA256:
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-python"]
+        subprocess.run([*pip, "-d", scratch, f"llama-cpp-python=={VERSION}"], check=True)
+        (sdist,) = Path(scratch).glob("*.tar.gz")
+        count = unpack(sdist, target)
+    stamp.write_text(SDIST_SHA256)
+    print(f"unpacked {count} files of llama.cpp's mapping")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,7 @@
 """Takes llama.cpp's F16 plan of a model and writes the quantized file, a slab at a time.
 
-Stands in for `gguf.GGUFWriter` while llama.cpp's own `write()` runs: the mapping decides names, shapes and metadata, and
-what comes out is, byte for byte, what its three-step route would have written.
+Stands in for `gguf.GGUFWriter` while llama.cpp's own `write()` runs: the mapping decides names, shapes and metadata,
+and what comes out is, byte for byte, what its three-step route would have written.
 """
 
 from __future__ import annotations
@@ -126,15 +126,17 @@ def _write(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any], j
 def _write_tensor(pool: ThreadPoolExecutor, fd: int, tensor: Any, planned: Planned, position: int) -> None:
     pending = []
     for segment in segments(tensor):
-        for first, last in slabs(segment.count, planned.columns):
+        for first, last in slabs(segment.size, planned.columns):
             where = position + first * planned.row_bytes
             pending.append(pool.submit(_write_slab, fd, segment.rows, first, last, planned.type, where))
-        position += segment.count * planned.row_bytes
+        position += segment.size * planned.row_bytes
     for slab in pending:
         slab.result()
 
 
-def _write_slab(fd: int, rows: Callable[[int, int], torch.Tensor], first: int, last: int, kind: Any, where: int) -> None:
+def _write_slab(
+    fd: int, rows: Callable[[int, int], torch.Tensor], first: int, last: int, kind: Any, where: int
+) -> None:
     with torch.inference_mode():
         values = rows(first, last)
         if kind in PLAIN:
@@ -143,7 +145,7 @@ def _write_slab(fd: int, rows: Callable[[int, int], torch.Tensor], first: int, l
             payload = values.to(torch.bfloat16).contiguous().view(torch.int16).numpy()
         else:
             payload = ggml.quantize(int(kind), values.float().contiguous().numpy())
-    view = memoryview(np.ascontiguousarray(payload)).cast("B")
+    view = memoryview(np.ascontiguousarray(payload).view(np.uint8).reshape(-1))  # type: ignore[arg-type]
     while view:
         written = os.pwrite(fd, view, where)
         view, where = view[written:], where + written

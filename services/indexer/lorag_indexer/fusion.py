@@ -1,7 +1,8 @@
 """Two legs -> one ranking: relative score fusion, in one place for every store.
 
 Cosines of one query lie close together, wherever they lie, so the vector leg is stretched between its lowest and
-highest candidate. A BM25 score of zero means something (no term in common), so the keyword leg is divided by its highest.
+highest candidate. A BM25 score of zero means something (no term in common), so the keyword leg is divided by its
+highest.
 """
 
 from __future__ import annotations

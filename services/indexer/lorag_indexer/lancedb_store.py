@@ -56,11 +56,19 @@ class LanceStore:
             merge.when_not_matched_by_source_delete(where).execute(_rows(entries, self._table.schema))
 
     def delete_documents(self, document_ids: Collection[str]) -> None:
-        """See `ChunkStore`. LanceDB only marks rows as deleted; rewriting the files takes their text off the disk."""
+        """See `ChunkStore`.
+
+        LanceDB only marks rows as deleted, and its keyword index goes on counting them: the index is built anew and the
+        files are rewritten, so that no term and no text of the documents stays on the disk.
+        """
         if not document_ids:
             return
         with self._writing:
-            self._table.delete(f"document_id IN ({_list(document_ids)})")
+            where = f"document_id IN ({_list(document_ids)})"
+            if not self._table.count_rows(where):
+                return
+            self._table.delete(where)
+            self._table.create_index("terms", config=_SPLIT_AT_SPACES, replace=True)
             self._tidy(timedelta(0))
 
     def pages(self, document_id: str) -> set[int]:

@@ -44,7 +44,7 @@ def unify(text: str) -> str:
 
 
 def readable(raw: str) -> str:
-    """The page's text: wrapped lines joined, Japanese without a space, hyphenated words whole; font artefacts unified."""
+    """The page's text: wrapped lines joined (Japanese without a space), hyphenated words whole, artefacts unified."""
     text = _SOFT_BREAK.sub("", unify(raw))
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\u00a0", " "))
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.split("\n")]

@@ -1,4 +1,4 @@
-"""PDF -> the text of its pages: by pypdf, by pdfium where pypdf's is missing or not to be believed, else "needs OCR"."""
+"""PDF -> the text of its pages: by pypdf, by pdfium where that is missing or not to be believed, else "needs OCR"."""
 
 from __future__ import annotations
 

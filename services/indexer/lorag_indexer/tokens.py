@@ -1,8 +1,8 @@
 """Text -> search terms, the same for queries and documents.
 
 Japanese is indexed twice over: as Sudachi's shortest units in normalised spelling (so that 引越し finds 引っ越し), and
-as character bigrams (so that a compound which the dictionary cuts differently is still found). Words of other scripts are
-terms as they are, in lower case. Without the dictionary the bigrams, with single characters, stand alone.
+as character bigrams (so that a compound which the dictionary cuts differently is still found). Words of other scripts
+are terms as they are, in lower case. Without the dictionary the bigrams, with single characters, stand alone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,60 @@
+"""What a conversion needs, from configuration and tensor headers alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+# Bits a weight, measured on models whose quantized tensors dominate (llama.cpp's own mixes).
+BITS = {
+    "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.68, "Q5_K_S": 5.52, "Q4_K_M": 4.85,
+    "Q4_K_S": 4.58, "Q3_K_M": 3.91,
+}  # fmt: skip
+# Imports of torch, transformers and the mapping, plus slabs; measured at 32B shapes.
+RAM_BYTES = 800 << 20
+# ggml's scalar K-quant search, elements a second and core.
+ELEMENTS_PER_SECOND = 12.7e6
+FAST_PER_SECOND = 300e6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes and seconds; `advice` says what to change when it does not fit."""
+
+    ram_bytes: int
+    disk_bytes: int
+    publish_disk_bytes: int
+    seconds: float
+    fits: bool
+    advice: tuple[str, ...]
+
+
+def parameters(base: Path) -> int:
+    """Weights in a base, from its safetensors headers."""
+    total = 0
+    for path in base.glob("*.safetensors"):
+        with path.open("rb") as f:
+            header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        total += sum(prod(t["shape"]) for name, t in header.items() if name != "__metadata__")
+    return total
+
+
+def estimate(base: Path, quantization: str, data: Path) -> Estimate:
+    """Needs of a conversion on this machine."""
+    count = parameters(base)
+    size = int(count * BITS[quantization] / 8)
+    speed = ELEMENTS_PER_SECOND if "_K" in quantization else FAST_PER_SECOND
+    seconds = 10 + count / (speed * (os.cpu_count() or 1))
+    free = shutil.disk_usage(data).free
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    advice = []
+    if size > free:
+        advice.append(f"Free {(size - free) >> 20} MiB in the data folder, or choose a smaller quantization type.")
+    if available < RAM_BYTES:
+        advice.append(f"End other programs: {RAM_BYTES >> 20} MiB of memory are needed.")
+    # Ollama rewrites a GGUF while importing: the blob, its copy and the result are there together.
+    return Estimate(RAM_BYTES, size, 3 * size, seconds, not advice, tuple(advice))

@@ -1,0 +1,79 @@
+"""What the converter does, free of gRPC: checks first, then jobs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lorag_common import rag_config
+from lorag_common.errors import LoragError, Reason
+from lorag_common.jobs import JobRecord, Jobs
+from lorag_common.model_server import ModelServer
+from lorag_common.resolve import resolve_base_model
+from lorag_converter import ggml, releases, sources
+from lorag_converter.checks import require_architecture, require_unquantized
+from lorag_converter.estimate import Estimate, estimate
+from lorag_converter.settings import ConverterSettings
+
+DEFAULT_TYPE = "Q4_K_M"
+
+
+class Converter:
+    """Conversions, publications and releases of one data folder."""
+
+    def __init__(self, settings: ConverterSettings, jobs: Jobs) -> None:
+        self._settings, self._jobs = settings, jobs
+        jobs.register("conversion", lambda ctx: ctx.child("lorag_converter.convert_job"), queue="conversion")
+        jobs.register("publication", lambda ctx: ctx.child("lorag_converter.publish_job"), queue="publication")
+
+    def estimate(self, *, path: str, base_only: bool, base_model: str, quantization: str) -> Estimate:
+        """See the proto."""
+        kind = quantization or DEFAULT_TYPE
+        ggml.file_type(kind)
+        source = sources.resolve(self._settings, path=path, base_only=base_only, base_model=base_model)
+        return estimate(self._check_base(source.base, required=True), kind, self._settings.data)
+
+    def start_conversion(
+        self, *, model: str, quantization: str, path: str, base_only: bool, base_model: str, request_id: str
+    ) -> JobRecord:
+        """Check everything that can be checked in a moment, then queue. Errors: see the proto."""
+        releases.require_model_name(model)
+        kind = quantization or DEFAULT_TYPE
+        ggml.file_type(kind)
+        source = sources.resolve(self._settings, path=path, base_only=base_only, base_model=base_model)
+        self._check_base(source.base, required=False)
+        spec = {
+            "model": model,
+            "quantization": kind,
+            "base_model": source.base,
+            "adapter": str(source.adapter) if source.adapter else "",
+        }
+        return self._jobs.start("conversion", spec, request_id)
+
+    def start_publication(self, release_id: str, request_id: str) -> JobRecord:
+        """Queue an import. LoragError RELEASE_NOT_FOUND, MODEL_SERVER_UNAVAILABLE."""
+        releases.folder_of(self._settings.data, release_id)
+        url = rag_config.load(self._settings.data, self._settings.ollama_url).llm.ollama.base_url
+        ModelServer(url).version()
+        spec = {"release_id": release_id, "default_url": self._settings.ollama_url}
+        return self._jobs.start("publication", spec, request_id)
+
+    def release(self, release_id: str) -> dict[str, Any]:
+        """One certificate. LoragError RELEASE_NOT_FOUND."""
+        return releases.load(self._settings.data, release_id)
+
+    def releases(self, model: str) -> list[dict[str, Any]]:
+        """Certificates, newest first; of one model, or of all."""
+        return releases.load_all(self._settings.data, releases.require_model_name(model) if model else "")
+
+    def _check_base(self, name: str, *, required: bool) -> Path:
+        try:
+            base = resolve_base_model(name, self._settings)
+        except LoragError as missing:
+            # A hub model that is not downloaded yet is checked by the job, once it is.
+            if required or missing.reason is not Reason.BASE_MODEL_NOT_FOUND:
+                raise
+            return Path()
+        require_unquantized(base)
+        require_architecture(base)
+        return base

@@ -1,0 +1,34 @@
+"""`python -m lorag_qa`: settings -> wiring -> serve."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+
+from lorag.qa.v1 import qa_pb2, qa_pb2_grpc
+from lorag_common.jobs import Jobs
+from lorag_common.serve import serve
+from lorag_qa.activation import Activation
+from lorag_qa.answering import Answering
+from lorag_qa.indexer_client import IndexerClient
+from lorag_qa.servicer import QaServicer
+from lorag_qa.settings import QaSettings
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    settings = QaSettings()
+    activation = Activation(settings.data, settings.ollama_url)
+    activation.config()
+
+    def add_services(server: grpc.aio.Server) -> list[str]:
+        answering = Answering(settings.data, settings.ollama_url, IndexerClient(settings.indexer_address))
+        qa_pb2_grpc.add_QaServiceServicer_to_server(QaServicer(answering, activation), server)
+        return [qa_pb2.DESCRIPTOR.services_by_name["QaService"].full_name]
+
+    asyncio.run(serve(settings, service="qa", add_services=add_services, jobs=Jobs("qa", settings.data)))
+
+
+if __name__ == "__main__":
+    main()

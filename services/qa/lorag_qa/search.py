@@ -1,0 +1,27 @@
+"""What qa asks of the indexer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Found:
+    """One passage with where it stands; `span` in characters of the page's text."""
+
+    document_id: str
+    document: str
+    page: int
+    span: tuple[int, int]
+    text: str
+    score: float
+
+
+class Searcher(Protocol):
+    """Finds passages."""
+
+    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> list[Found]:
+        """Best first. LoragError INDEX_EMPTY, MODEL_SERVER_UNAVAILABLE, SERVICE_UNAVAILABLE."""
+        ...
