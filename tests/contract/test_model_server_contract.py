@@ -31,7 +31,7 @@ def free_port() -> int:
 def runtime_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
     folder = tmp_path_factory.mktemp("runtime")
-    env = os.environ | {"LORAG_RUNTIME_PORT": str(port), "LORAG_DATA": str(folder), "LORAG_RUNTIME_THREADS": "2"}
+    env = os.environ | {"LORAG_PORT": str(port), "LORAG_DATA": str(folder), "LORAG_RUNTIME_THREADS": "2"}
     process = subprocess.Popen([sys.executable, "-m", "lorag_runtime"], env=env, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60

@@ -24,7 +24,10 @@ TEXTS = {
         1: ["年次有給休暇は12日である。", "夏季休暇は5日である。"],
         2: ["出張の日当は2,300円である。", "宿泊費の上限は11,500円である。", "休暇の届けは総務部に出す。"],
     },
-    "b": {1: ["The travel allowance is 23 dollars.", "Annual leave is twelve days."], 3: ["地震のときは駐車場に集まる。"]},
+    "b": {
+        1: ["The travel allowance is 23 dollars.", "Annual leave is twelve days."],
+        3: ["地震のときは駐車場に集まる。"],
+    },
     "c": {1: ["駐車場代は実費を支払う。休暇中は支払わない。休暇は有給である。"]},
 }
 QUERIES = ["休暇は何日か", "駐車場", "annual leave", "宿泊費の上限はいくらか", "日", "有給休暇と夏季休暇の届け"]
@@ -49,7 +52,9 @@ def entries(document: str, page: int, texts: list[str]) -> list[Entry]:
 
 def fill(store: ChunkStore) -> None:
     for document, pages in TEXTS.items():
-        store.replace_pages(document, list(pages), [e for p, texts in pages.items() for e in entries(document, p, texts)])
+        store.replace_pages(
+            document, list(pages), [e for p, texts in pages.items() for e in entries(document, p, texts)]
+        )
         store.optimize()
 
 

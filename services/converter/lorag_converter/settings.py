@@ -8,6 +8,6 @@ from lorag_common.settings import ServiceSettings
 
 
 class ConverterSettings(ServiceSettings):
-    """`LORAG_CONVERTER_*`, beside the shared ones."""
+    """The shared ones, with the port."""
 
-    port: int = Field(default=50062, alias="LORAG_CONVERTER_PORT")
+    port: int = Field(default=50062, description="Port to listen on.")

@@ -8,7 +8,7 @@ from lorag_common.settings import ServiceSettings
 
 
 class QaSettings(ServiceSettings):
-    """`LORAG_QA_*`, beside the shared ones."""
+    """The shared ones, and where the indexer is."""
 
-    port: int = Field(default=50064, alias="LORAG_QA_PORT")
+    port: int = Field(default=50064, description="Port to listen on.")
     indexer_address: str = Field(default="127.0.0.1:50063", description="Where the indexer serves gRPC.")
