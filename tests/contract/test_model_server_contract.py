@@ -69,7 +69,9 @@ def test_lists_and_shows_what_was_created(server: ModelServer) -> None:
 
 def test_creating_again_sends_no_blob_again(server: ModelServer, tiny_gguf: Path) -> None:
     statuses: list[str] = []
-    server.create_from_gguf(NAME, tiny_gguf, parameters={"stop": ["<|im_end|>"], "temperature": 0}, progress=statuses.append)
+    server.create_from_gguf(
+        NAME, tiny_gguf, parameters={"stop": ["<|im_end|>"], "temperature": 0}, progress=statuses.append
+    )
     assert statuses[-1] == "success"
 
 
@@ -94,7 +96,9 @@ def test_chat_and_raw_prompt_are_the_same_tokens(server: ModelServer) -> None:
 
 async def test_streams_raw_completions(server: ModelServer) -> None:
     prompt = f"<|im_start|>user\n{MESSAGES[0]['content']}<|im_end|>\n<|im_start|>assistant\n"
-    pieces = [p async for p in AsyncModelServer(server.url).generate(NAME, prompt, raw=True, temperature=0, num_ctx=512)]
+    pieces = [
+        p async for p in AsyncModelServer(server.url).generate(NAME, prompt, raw=True, temperature=0, num_ctx=512)
+    ]
     assert "�" not in "".join(p.response or "" for p in pieces)
     assert pieces[-1].done
 

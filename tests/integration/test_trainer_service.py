@@ -194,6 +194,7 @@ def test_examples_become_an_adapter(service: Service, models: Path) -> None:
     assert all(h in EXAMPLES for h in held)
     assert (folder / "chat_template.jinja").read_text() == TEMPLATE
     assert (folder / "tokenizer.json").read_bytes() == (models / "tiny" / "tokenizer.json").read_bytes()
+    assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
     assert not (service.data / "jobs" / job.id / "checkpoints").exists()
     the_adapter_changes_the_base(models / "tiny", folder)
 

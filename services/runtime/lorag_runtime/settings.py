@@ -18,7 +18,9 @@ class RuntimeSettings(ServiceSettings):
         default=None, validation_alias="LORAG_RUNTIME_STORE", description="Default: runtime/ of the data folder."
     )
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, validation_alias="LORAG_RUNTIME_THREADS", ge=1)
-    max_loaded: int = Field(default=2, validation_alias="LORAG_RUNTIME_MAX_LOADED", ge=1, description="Models kept in memory.")
+    max_loaded: int = Field(
+        default=2, validation_alias="LORAG_RUNTIME_MAX_LOADED", ge=1, description="Models kept in memory."
+    )
     num_ctx: int = Field(
         default=4096, validation_alias="LORAG_RUNTIME_NUM_CTX", ge=16, description="Context when a call names none."
     )

@@ -150,9 +150,7 @@ def estimate(
     return Estimate(device, vram, ram, disk, steps, not advice, tuple(advice))
 
 
-def _activations(
-    shape: Shape, dataset: DatasetInfo, settings: TrainingSettings, device: str, compute: int
-) -> float:
+def _activations(shape: Shape, dataset: DatasetInfo, settings: TrainingSettings, device: str, compute: int) -> float:
     """Bytes kept between forward and backward pass of one micro-step, and the logits with their gradient in fp32."""
     tokens = settings.batch_size * min(settings.max_length, dataset.longest_bytes + TEMPLATE_TOKENS)
     block = tokens * (8 * shape.hidden + 2 * shape.widths) * compute

@@ -65,7 +65,10 @@ def publish(
         shutil.rmtree(leftover)
     folder = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{FOLDER}-"))
     folder.chmod(0o755)
-    model.save_pretrained(folder)
+    # Named as the user named it; without this PEFT writes this machine's path. It would then look on the hub whether
+    # the embeddings were resized, which they never are.
+    model.peft_config["default"].base_model_name_or_path = job.spec["base_model"]
+    model.save_pretrained(folder, save_embedding_layers=False)
     _save_tokenizer(base, tokenizer, folder)
     lines = (json.dumps({"messages": messages}, ensure_ascii=False) + "\n" for messages in heldout)
     (folder / "heldout.jsonl").write_text("".join(lines), encoding="utf-8")
@@ -78,9 +81,7 @@ def publish(
     return _result(job, place)
 
 
-def _card(
-    job: ChildJob, base: Path, settings: TrainingSettings, measured: Measured, folder: Path
-) -> dict[str, Any]:
+def _card(job: ChildJob, base: Path, settings: TrainingSettings, measured: Measured, folder: Path) -> dict[str, Any]:
     dataset = json.loads((job.data / "datasets" / job.spec["dataset_id"] / "dataset.json").read_text(encoding="utf-8"))
     below = base.is_relative_to(job.data.resolve())
     # A hub snapshot's folder is named by its revision.

@@ -78,9 +78,7 @@ class Renderer:
 
     def _render(self, messages: list[Message], line: int, generation: bool = False) -> str:
         try:
-            return str(
-                self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation)
-            )
+            return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=generation))
         except Exception as error:
             # Templates raise whatever they like, for roles they do not know above all.
             message = f"Line {line}: the base model's chat template refuses this conversation: {error}"

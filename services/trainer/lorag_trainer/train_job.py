@@ -85,7 +85,6 @@ def _train(job: ChildJob) -> dict[str, Any]:
     model = _load(base, settings)
     _leave_if_asked(job)
     trainer = _trainer(job, model, tokenizer, data, settings)
-    trainer.model.peft_config["default"].base_model_name_or_path = job.spec["base_model"]
     checkpoint = newest_complete(job.folder / "checkpoints")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.state.max_steps:
