@@ -59,23 +59,25 @@ def follow(client: Client, job: dict[str, Any], *, as_json: bool = False, quiet:
         CliError: what the job failed by.
     """
     if as_json or quiet:
-        for job in client.watch(job["id"]):
+        latest = job
+        for latest in client.watch(job["id"]):
             if as_json:
-                print_json(job)
+                print_json(latest)
     else:
-        job = _bars(client, job)
-    if error := failed(job):
+        latest = _bars(client, job)
+    if error := failed(latest):
         raise error
-    return job
+    return latest
 
 
 def _bars(client: Client, job: dict[str, Any]) -> dict[str, Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
     with Progress(*columns, console=err) as bars:
         tasks: dict[str, TaskID] = {}
-        for job in client.watch(job["id"]):
-            p = job.get("progress") or {}
-            stage = p.get("stage") or job["kind"]
+        latest = job
+        for latest in client.watch(job["id"]):
+            p = latest.get("progress") or {}
+            stage = p.get("stage") or latest["kind"]
             if stage not in tasks:
                 for done in tasks.values():
                     found = bars.tasks[done]
@@ -85,7 +87,7 @@ def _bars(client: Client, job: dict[str, Any]) -> dict[str, Any]:
             bars.update(tasks[stage], total=p.get("total") or None, completed=p.get("completed", 0), note=_note(p))
         for done in tasks.values():
             bars.stop_task(done)
-    return job
+    return latest
 
 
 def _note(progress: dict[str, Any]) -> str:

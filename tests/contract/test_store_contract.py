@@ -73,7 +73,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> ChunkDatabase:
     return DATABASES[request.param](tmp_path)
 
 
-@pytest.fixture()
+@pytest.fixture
 def store(database: ChunkDatabase) -> Iterator[ChunkStore]:
     yield database.open("chunks", DIMENSION)
 

@@ -14,7 +14,7 @@ from lorag_indexer.uploads import Upload
 LIMIT = 100_000
 
 
-@pytest.fixture()
+@pytest.fixture
 def content(tmp_path: Path) -> bytes:
     return encoded_pdf(tmp_path / "made.pdf", "90ms-RKSJ-H", ["休暇は12日である。".encode("cp932")]).read_bytes()
 

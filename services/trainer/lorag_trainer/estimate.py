@@ -21,7 +21,7 @@ GIB = 1 << 30
 # Bytes a weight: 4 bits, and per block of 64 one 8-bit scale, whose own scale is one fp32 in 256 blocks.
 NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 INT8_BYTES = 1.0
-# Measured on idle processes: CUDA context with its libraries; Python with torch, transformers and TRL.
+# Rounded guesses, not measurements: a CUDA context with its libraries; Python with torch, transformers and TRL.
 CUDA_CONTEXT, PROCESS_RAM = 1 * GIB, 2 * GIB
 # What a caching allocator loses to fragments.
 SLACK = 1.1
