@@ -17,7 +17,7 @@ from lorag_demo.facts import Split
 # The learning rate is the setting that counts: at 2e-3 and above the copy circuit is destroyed before it is tuned, and
 # citations stay at chance.
 LEARNING_RATE = 1e-3
-STEPS = 900
+STEPS = 1100
 BATCH_TOKENS = 2048
 WARMUP_STEPS = 30
 DECAY_FROM = 0.5

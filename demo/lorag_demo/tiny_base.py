@@ -1,7 +1,7 @@
 """Make the tiny base model: `python -m lorag_demo.tiny_base --out DIR`.
 
 Trains the tokenizer, lays out the copy circuit, pre-trains it, and writes an ordinary Hugging Face model folder
-(config, bf16 safetensors, tokenizer with chat template). About seven minutes on one core.
+(config, bf16 safetensors, tokenizer with chat template). About eight minutes on one core.
 """
 
 from __future__ import annotations
