@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> ChunkDatabase:
 
 
 @pytest.fixture
-def store(database: ChunkDatabase) -> Iterator[ChunkStore]:
-    yield database.open("chunks", DIMENSION)
+def store(database: ChunkDatabase) -> ChunkStore:
+    return database.open("chunks", DIMENSION)
 
 
 def test_an_empty_store_finds_nothing(store: ChunkStore) -> None:

@@ -81,7 +81,7 @@ def model_server(*models: str) -> Iterator[Server]:
                 state.before_copy()
                 state.models.add(body["destination"])
                 return self._send(200, [])
-            return self._send(200, [{"details": {}}] if self.path == "/api/show" else state.lines)
+            return self._send(200, [{"model_info": {}}] if self.path == "/api/show" else state.lines)
 
         def _send(self, status: int, lines: list[dict[str, Any]]) -> None:
             content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()

@@ -24,9 +24,12 @@ def test_folding_makes_variants_equal() -> None:
 
 
 def test_a_japanese_line_wrapped_in_mid_sentence_is_one_line() -> None:
-    raw = "この手引きは日々の仕事の決まりをまとめたものであり、毎年四\n月に見直し、変わったところを社内の掲示板で知らせることにす\nる。"
-    text = "この手引きは日々の仕事の決まりをまとめたものであり、毎年四月に見直し、変わったところを社内の掲示板で知らせることにする。"
-    assert readable(raw) == text
+    lines = [
+        "この手引きは日々の仕事の決まりをまとめたものであり、毎年四",
+        "月に見直し、変わったところを掲示板で知らせることになってい",
+        "る。",
+    ]
+    assert readable("\n".join(lines)) == "".join(lines)
 
 
 def test_headings_items_and_paragraphs_keep_their_lines() -> None:
@@ -44,10 +47,14 @@ def test_headings_items_and_paragraphs_keep_their_lines() -> None:
 
 
 def test_english_lines_are_joined_by_a_space_and_hyphenated_words_closed_up() -> None:
-    raw = "The allowance for a journey is counted from the day of depar-\nture and is paid with the salary of the following month, if the\nform came in time."
+    raw = (
+        "The allowance for a journey is counted from the day of depar-\n"
+        "ture and is paid with the salary of the following month, if\n"
+        "the form came in time.\nA new paragraph."
+    )
     assert readable(raw) == (
-        "The allowance for a journey is counted from the day of departure and is paid with the salary of the following "
-        "month, if the form came in time."
+        "The allowance for a journey is counted from the day of departure and is paid with the salary of the "
+        "following month, if the form came in time.\nA new paragraph."
     )
 
 

@@ -182,19 +182,17 @@ async def test_a_prompt_that_the_server_cut_a_little_is_an_error(data: Path, ser
     assert await reason_of(data, Index(FOUND)) in (Reason.CONTEXT_OVERFLOW, Reason.MODEL_SERVER_FAILED)
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a cut to less than half of the prompt passes for an answer")
-async def test_a_prompt_that_the_server_cut_to_less_than_half_is_an_error(data: Path, server: Server) -> None:
+async def test_a_count_of_less_than_half_is_a_prompt_caches_and_unknown(data: Path, server: Server) -> None:
     server.lines = generated("x", evaluated=tokens_of(data) // 3)
-    assert await reason_of(data, Index(FOUND)) in (Reason.CONTEXT_OVERFLOW, Reason.MODEL_SERVER_FAILED)
+    *_, end = await events(data, Index(FOUND))
+    assert end.evaluated_tokens == 0
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a stream that ends without its last line passes for a finished answer")
 async def test_a_stream_without_its_end_is_an_error(data: Path, server: Server) -> None:
     server.lines = generated("482", evaluated=None)[:-1]
     assert await reason_of(data, Index(FOUND)) is Reason.MODEL_SERVER_FAILED
 
 
-@pytest.mark.xfail(strict=True, reason="defect: a release without a chat template is sent an empty prompt")
 async def test_a_release_without_a_chat_template_is_never_sent_an_empty_prompt(data: Path, server: Server) -> None:
     write_release(data, "bare:v1", TINY_BASE, template="")
     server.models.add("bare:v1")
@@ -214,7 +212,6 @@ async def test_a_release_without_a_chat_template_is_never_sent_an_empty_prompt(d
         pytest.param(Question(QUESTION, temperature=-1.0), id="temperature"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="defect: numbers of the request go on unchecked")
 async def test_numbers_out_of_range_are_refused(data: Path, server: Server, question: Question) -> None:
     server.lines = generated("x", evaluated=None)
     assert await reason_of(data, Index(FOUND), question) is Reason.INVALID_FIELD

@@ -16,9 +16,7 @@ def render(passages: Sequence[str]) -> str:
     return "".join(passages) + QUESTION
 
 
-@pytest.mark.parametrize(
-    ("room", "kept"), [(70, 3), (1000, 3), (69, 2), (40, 2), (39, 1), (20, 1)], ids=lambda v: str(v)
-)
+@pytest.mark.parametrize(("room", "kept"), [(70, 3), (1000, 3), (69, 2), (40, 2), (39, 1), (20, 1)], ids=str)
 def test_keeps_the_best_passages_that_fit_whole(room: int, kept: int) -> None:
     passages = ["a" * 10, "b" * 20, "c" * 30]
     fitted = fit(passages, render, len, room)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import httpx
 import ollama
+import pydantic
 
 from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
@@ -30,6 +31,10 @@ def _translated(url: str) -> Iterator[None]:
         yield
     except ollama.ResponseError as error:
         _raise(url, error)
+    except pydantic.ValidationError as error:
+        raise LoragError(
+            Reason.MODEL_SERVER_FAILED, f"The server at {url} does not speak Ollama's API: {error.title}."
+        ) from error
     except (ConnectionError, httpx.TransportError) as error:
         raise LoragError(
             Reason.MODEL_SERVER_UNAVAILABLE,

@@ -22,7 +22,7 @@ class OllamaConfig(_Section):
     """The model server and the model that answers."""
 
     model: str = ""
-    base_url: str = "http://127.0.0.1:11434"
+    base_url: str = Field(default="http://127.0.0.1:11434", pattern=r"^https?://[^\s/]+(/\S*)?$")
     temperature: float = Field(default=0.7, ge=0, le=2)
     num_ctx: int = Field(default=4096, ge=256)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 
@@ -16,12 +19,29 @@ from lorag_qa import releases
 KEPT = 20
 
 
+F = TypeVar("F", bound=Callable[..., RagConfig])
+
+
+def _one_step(method: F) -> F:
+    """Let one caller at a time read, change and write."""
+
+    @wraps(method)
+    def locked(self: Activation, *args: Any) -> RagConfig:
+        with self._lock:
+            return method(self, *args)
+
+    return cast(F, locked)
+
+
 class Activation:
     """The configuration of one data folder. Only this class writes it."""
 
     def __init__(self, data: Path, default_url: str) -> None:
         self._data, self._default_url = data, default_url
+        # Reading, changing and writing is one step: servicers call from several threads.
+        self._lock = threading.RLock()
 
+    @_one_step
     def config(self) -> RagConfig:
         """As it is now; written with its defaults when there is none."""
         config = rag_config.load(self._data, self._default_url)
@@ -29,25 +49,28 @@ class Activation:
             rag_config.save(self._data, config)
         return config
 
+    @_one_step
     def activate(self, release_id: str) -> RagConfig:
         """Make a published release the one that answers. LoragError RELEASE_NOT_FOUND, MODEL_NOT_FOUND."""
         releases.get(self._data, release_id)
         config = self.config()
-        if config.release == release_id:
+        if config.release == config.llm.ollama.model == release_id:
             return config
         self._switch(config, release_id)
         return config
 
+    @_one_step
     def rollback(self) -> RagConfig:
         """Make the release before the active one active again. LoragError NO_PREVIOUS_RELEASE."""
         config = self.config()
-        if not config.history:
+        # A release that was deleted since does not bar the way to the one before it.
+        there = [r for r in config.history if releases.find(self._data, r) is not None]
+        if not there:
             raise LoragError(Reason.NO_PREVIOUS_RELEASE, "No release was active before this one.")
-        previous, *rest = config.history
-        releases.get(self._data, previous)
-        self._switch(config, previous, history=rest)
+        self._switch(config, there[0], history=there[1:])
         return config
 
+    @_one_step
     def update(self, changes: dict[str, Any]) -> RagConfig:
         """Change single keys, by their dotted path. LoragError CONFIG_INVALID naming the key."""
         config = self.config()

@@ -79,6 +79,7 @@ class Answering:
         text = question.text.strip()
         if not text:
             raise LoragError(Reason.INVALID_FIELD, "The question is empty.", field="question")
+        _require_ranges(question)
         config = await asyncio.to_thread(rag_config.load, self._data, self._default_url)
         model = question.model or config.llm.ollama.model
         if not model:
@@ -92,6 +93,8 @@ class Answering:
         if not found:
             raise LoragError(Reason.INDEX_EMPTY, "No passage was found for this question.")
         release = await asyncio.to_thread(releases.find, self._data, model)
+        if release is not None and release.template.empty:
+            release = None  # the server's own template is the only one there is
         num_ctx = config.llm.ollama.num_ctx
         max_tokens = question.max_tokens or min(DEFAULT_MAX_TOKENS, num_ctx // 4)
         fitted = _fit(release, text, found, num_ctx - max_tokens)
@@ -109,6 +112,13 @@ class Answering:
             progress.text.append(piece)
             yield piece
         yield _end(model, release is not None, fitted, progress, started)
+
+
+def _require_ranges(question: Question) -> None:
+    limits = {"max_tokens": (question.max_tokens, 0, 1 << 20), "top_k": (question.top_k, 0, 50)}
+    for name, (value, low, high) in (limits | {"temperature": (question.temperature or 0.0, 0, 2)}).items():
+        if not low <= value <= high:
+            raise LoragError(Reason.INVALID_FIELD, f"{name} is {value}, outside of {low} to {high}.", field=name)
 
 
 def _fit(release: releases.Release | None, question: str, found: Sequence[Found], room: int) -> Fitted:
@@ -151,10 +161,13 @@ async def _generate(
 
 def _end(model: str, counted: bool, fitted: Fitted, progress: _Progress, started: float) -> End:
     last = progress.last
-    evaluated = int(last.prompt_eval_count or 0) if last else 0
-    # A server that saw fewer tokens than were sent has cut the prompt, unless it only counts what was not cached; then
-    # it says so little that the count is as good as missing.
-    if counted and 0 < evaluated < fitted.tokens and evaluated > fitted.tokens // 2:
+    if last is None or not last.done:
+        raise LoragError(Reason.MODEL_SERVER_FAILED, "The model server broke the answer off before its end.")
+    evaluated = int(last.prompt_eval_count or 0)
+    if counted and evaluated <= fitted.tokens // 2:
+        # Some releases of Ollama count only what was not in their prompt cache: so low a count says nothing.
+        evaluated = 0
+    if counted and 0 < evaluated < fitted.tokens:
         raise LoragError(
             Reason.CONTEXT_OVERFLOW, f"The model server evaluated {evaluated} of {fitted.tokens} tokens of the prompt."
         )
@@ -163,9 +176,9 @@ def _end(model: str, counted: bool, fitted: Fitted, progress: _Progress, started
         model=model,
         prompt_tokens=fitted.tokens,
         evaluated_tokens=evaluated,
-        answer_tokens=int(last.eval_count or 0) if last else 0,
+        answer_tokens=int(last.eval_count or 0),
         cited=tuple(cited_numbers("".join(progress.text), fitted.passages)),
-        finish_reason=str((last.done_reason if last else "") or "stop"),
+        finish_reason=str(last.done_reason or "stop"),
         first_token_seconds=(progress.first or now) - started,
         total_seconds=now - started,
     )

@@ -60,7 +60,7 @@ def _load(folder: Path, _changed: int) -> Release:
     return Release(
         id=certificate["id"],
         stop=tuple(certificate["prompt"]["stop"]),
-        template=ChatTemplate(source, bos=_token(config.get("bos_token")), eos=_token(config.get("eos_token"))),
+        template=ChatTemplate(source, **{k: _token(config.get(f"{k}_token")) for k in ("bos", "eos", "pad")}),
         tokenizer=Tokenizer.from_file(str(folder / "tokenizer.json")),
     )
 

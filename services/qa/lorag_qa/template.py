@@ -29,15 +29,15 @@ class GenerationTag(jinja2.ext.Extension):
 class ChatTemplate:
     """A compiled template. Models' templates are foreign code: it runs in Jinja's sandbox."""
 
-    def __init__(self, source: str, *, bos: str, eos: str) -> None:
+    def __init__(self, source: str, *, bos: str, eos: str, pad: str = "") -> None:
         environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, jinja2.ext.loopcontrols]
         )
-        environment.filters["tojson"] = lambda value, **kw: json.dumps(value, ensure_ascii=False, **kw)
+        environment.filters["tojson"] = _to_json
         environment.globals["raise_exception"] = _refuse
         environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
         self._template = environment.from_string(source)
-        self._names = {"bos_token": bos, "eos_token": eos}
+        self._names = {"bos_token": bos, "eos_token": eos, "pad_token": pad, "tools": None, "documents": None}
         self.empty = not source.strip()
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
@@ -48,6 +48,10 @@ class ChatTemplate:
             raise LoragError(
                 Reason.CONFIG_INVALID, f"The release's chat template refused the conversation: {error}"
             ) from error
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, **options: Any) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, **options)
 
 
 def _refuse(message: str) -> None:
