@@ -41,7 +41,7 @@ def require_unquantized(base: Path) -> None:
     Raises:
         LoragError: BASE_MODEL_QUANTIZED.
     """
-    method = read_config(base).get("quantization_config", {}).get("quant_method")
+    method = (read_config(base).get("quantization_config") or {}).get("quant_method")
     absmax = next(
         (n for n in tensor_names(base) if n.endswith((".absmax", ".quant_map", ".SCB")) or "quant_state" in n), ""
     )
