@@ -54,7 +54,6 @@ def test_a_quantized_base_is_known_by_its_configuration(tmp_path: Path) -> None:
         require_unquantized(base)
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="checks.py takes a null quantization_config for a dict")
 def test_a_null_quantization_config_means_none(tmp_path: Path) -> None:
     require_unquantized(base_of(tmp_path, quantization_config=None))
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 
+from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
 from lorag_converter.tensors import as_rows, read_rows
 
 CACHED = 8
+FILES = ("adapter_config.json", "adapter_model.safetensors")
 _WRAPPERS = re.compile(r"^(?:(?:model|language_model)\.)+")
 
 
@@ -33,6 +35,7 @@ class Adapter:
         self.config: dict[str, Any] = {}
         self.tensors: dict[str, Any] = {}
         self.used: set[str] = set()
+        self._folder = folder
         self._prefix = ""
         self._cache: dict[str, torch.Tensor] = {}
         self._lock = threading.Lock()
@@ -54,6 +57,10 @@ class Adapter:
                 self.tensors[canonical(plain)] = tensor
         layered = next((k for k in found if "layers." in k), "")
         self._prefix = layered.removeprefix("base_model.model.").split("layers.")[0] if layered else ""
+
+    def digest(self) -> str:
+        """Tells this adapter from others; empty when there is none."""
+        return "".join(sha256_file(self._folder / n) for n in FILES) if self._folder else ""
 
     def tensor(self, name: str) -> torch.Tensor | None:
         """An adapter tensor in float32, in its own shape; None when there is none of that name."""
@@ -140,7 +147,8 @@ class Adapter:
         a, b = self.tensor(f"{module}.lora_embedding_A"), self.tensor(f"{module}.lora_embedding_B")
         if a is None or b is None:
             return rows
-        return rows.add_((b @ a[:, first:last]).T * self._scale(module, a.shape[0]))
+        # Unlike a linear layer's, an embedding's change is rounded to the rows' type before it is added.
+        return rows.add_(((b @ a[:, first:last]).T * self._scale(module, a.shape[0])).to(rows.dtype))
 
     def _apply_tokens(self, module: str, rows: torch.Tensor, first: int, last: int) -> torch.Tensor:
         trained = self.tensor(f"{module}.token_adapter.trainable_tokens_delta")

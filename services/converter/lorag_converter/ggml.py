@@ -68,6 +68,17 @@ def quantize(ggml_type: int, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.ui
     return out
 
 
+class _Log:
+    """Collects llama.cpp's log. It lives as long as the process, because llama.cpp keeps calling it."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.callback = llama_cpp.llama_log_callback(
+            lambda _level, text, _data: self.lines.append(text.decode(errors="replace"))
+        )
+
+
+_LOG = _Log()
 _LINE = re.compile(r"\]\s+(\S+)\s+- \[.*?size = .*?-> .*?\((\w+)\)")
 
 
@@ -78,9 +89,8 @@ def tensor_types(f16_header: Path, ftype: int) -> dict[str, str]:
         f16_header: a GGUF of the model in F16, its tensor data a hole of the right size.
         ftype: llama.cpp's file type.
     """
-    lines: list[str] = []
-    callback = llama_cpp.llama_log_callback(lambda _level, text, _data: lines.append(text.decode(errors="replace")))
-    llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+    lines = _LOG.lines = []
+    llama_cpp.llama_log_set(_LOG.callback, ctypes.c_void_p(0))
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = ftype
     parameters.dry_run = True
@@ -89,6 +99,7 @@ def tensor_types(f16_header: Path, ftype: int) -> dict[str, str]:
             str(f16_header).encode(), nothing.name.encode(), ctypes.byref(parameters)
         )
     log = "".join(lines)
+    _LOG.lines = []
     if status != 0:
         raise LoragError(Reason.ARCHITECTURE_UNSUPPORTED, f"llama.cpp cannot quantize this model: {log[-400:]}")
     return {name: kind.upper() for name, kind in _LINE.findall(log)}

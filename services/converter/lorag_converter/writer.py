@@ -6,6 +6,7 @@ and what comes out is, byte for byte, what its three-step route would have writt
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -100,8 +101,9 @@ def _write(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any], j
     kv["general.file_type"] = GGUFValue(job.ftype, uint32)
     plan = _plan(infos, types)
     header = {p.name: TensorInfo(_trimmed(infos[p.name].shape), p.type, p.size) for p in plan}
-    done = _finished(job.journal) if target.exists() else set()
-    start = _write_header(target, arch, kv, header, keep=bool(done))
+    head = _header_bytes(target, arch, kv, header)
+    done = _resume(target, job, head)
+    start = _padded(len(head))
     total = start + sum(_padded(p.size) for p in plan)
     for kind in {p.type for p in plan} - set(PLAIN):
         ggml.quantize_init(int(kind))
@@ -158,8 +160,9 @@ def _choose_types(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, 
         return {n: _own_type(t) for n, t in own.items()}
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         sparse = Path(scratch) / "f16.gguf"
-        start = _write_header(sparse, arch, kv, infos, keep=False)
-        os.truncate(sparse, start + sum(_padded(i.nbytes) for i in infos.values()))
+        head = _header_bytes(target, arch, kv, infos)
+        sparse.write_bytes(head)
+        os.truncate(sparse, _padded(len(head)) + sum(_padded(i.nbytes) for i in infos.values()))
         chosen = ggml.tensor_types(sparse, ftype)
     return {n: Types[chosen[n]] if n in chosen else _own_type(t) for n, t in own.items()}
 
@@ -184,24 +187,37 @@ def _order(name: str) -> tuple[int, bytes]:
     return int(block[1]) if block else -1, name.encode()
 
 
-def _write_header(path: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any], *, keep: bool) -> int:
-    """Write everything before the tensors; where their data starts. `keep` leaves the rest of an existing file."""
-    scratch = path.with_name(f".{path.name}.header")
-    plain = gguf.GGUFWriter.__mro__[1] if gguf.GGUFWriter.__name__ == "StreamWriter" else gguf.GGUFWriter
-    writer = plain(None, arch)
+def _header_bytes(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any]) -> bytes:
+    """Everything before the tensors' data, without the padding after it."""
+    writer = _plain_writer()(None, arch)
     writer.kv_data, writer.tensors = [kv], [infos]
-    writer.write_header_to_file(scratch)
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
-    size = int(writer.fout[0].tell())
-    writer.close()
-    if keep:
-        with path.open("r+b") as f:
-            f.write(scratch.read_bytes())
-        scratch.unlink()
-    else:
-        os.replace(scratch, path)
-    return _padded(size)
+    with tempfile.NamedTemporaryFile(dir=target.parent) as scratch:
+        writer.write_header_to_file(Path(scratch.name))
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        writer.close()
+        return Path(scratch.name).read_bytes()
+
+
+def _plain_writer() -> type[gguf.GGUFWriter]:
+    """gguf-py's own writer, also while ours stands in its place."""
+    return gguf.GGUFWriter.__base__ if gguf.GGUFWriter.__name__ == "StreamWriter" else gguf.GGUFWriter
+
+
+def _resume(target: Path, job: Job, head: bytes) -> set[str]:
+    """Tensors that an earlier run of the very same export finished; what any other run left is thrown away.
+
+    The journal's first line says which export it belongs to: the header names every tensor, its type and place, and the
+    adapter's digest tells merges of the same shape apart.
+    """
+    mark = hashlib.sha256(head + job.adapter.digest().encode()).hexdigest()
+    lines = _lines(job.journal)
+    if target.exists() and lines[:1] == [mark]:
+        return set(lines[1:])
+    target.write_bytes(head)
+    job.journal.unlink(missing_ok=True)
+    _remember(job.journal, mark)
+    return set()
 
 
 def _require_vocabulary(kv: dict[str, Any], infos: dict[str, Any]) -> None:
@@ -226,17 +242,17 @@ def _padded(size: int) -> int:
     return int(gguf.GGUFWriter.ggml_pad(size, ALIGNMENT))
 
 
-def _finished(journal: Path) -> set[str]:
-    """Names in the journal; the last line may be half written."""
+def _lines(journal: Path) -> list[str]:
+    """The journal's entries; the last line may be half written."""
     if not journal.exists():
-        return set()
-    names = set()
+        return []
+    entries: list[str] = []
     for line in journal.read_text(encoding="utf-8").splitlines():
         try:
-            names.add(json.loads(line))
+            entries.append(json.loads(line))
         except json.JSONDecodeError:
             break
-    return names
+    return entries
 
 
 def _remember(journal: Path, name: str) -> None:
