@@ -7,7 +7,7 @@ DISTRIBUTIONS := $(shell cat requirements/distributions.txt)
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(d))
 BUILD_JOBS ?= $(shell nproc)
 
-.PHONY: setup proto lock lint test slow demo up tiny-base clean
+.PHONY: setup proto lock lint test slow matrix demo up tiny-base clean
 
 setup: $(VENV)/.ready
 
@@ -41,6 +41,9 @@ test: setup
 
 slow: setup
 	$(BIN)/python -m pytest -m slow
+
+matrix: setup
+	$(BIN)/python -m pytest -m 'matrix or not matrix' tests/integration/test_converter_matrix.py
 
 demo: setup
 	$(BIN)/lorag demo

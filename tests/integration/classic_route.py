@@ -28,7 +28,13 @@ from lorag_converter.pre_tokenizer import by_pattern
 def main(base: Path, adapter: str, work: Path, out: Path) -> None:
     # The folder's name goes into the metadata.
     merged = work / base.name
-    model = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float16, device_map={"": "cpu"})
+    plain = transformers.AutoModelForCausalLM
+    auto = (
+        plain
+        if type(transformers.AutoConfig.from_pretrained(base)) in plain._model_mapping
+        else transformers.AutoModelForImageTextToText
+    )
+    model = auto.from_pretrained(base, dtype=torch.float16, device_map={"": "cpu"})
     if adapter != "-":
         model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
     model.save_pretrained(merged)

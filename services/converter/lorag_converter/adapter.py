@@ -16,6 +16,7 @@ import torch
 
 from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
+from lorag_converter import experts
 from lorag_converter.tensors import as_rows, read_rows
 
 CACHED = 8
@@ -29,13 +30,16 @@ def canonical(name: str) -> str:
 
 
 class Adapter:
-    """The tensors of one adapter and what they do to a base; with `folder` None, nothing."""
+    """The tensors of one adapter and what they do to a base; with `folder` None, nothing.
 
-    def __init__(self, folder: Path | None) -> None:
+    `experts` is the number of experts in a layer of the base, needed where the adapter trained stacked experts.
+    """
+
+    def __init__(self, folder: Path | None, experts: int = 0) -> None:
         self.config: dict[str, Any] = {}
         self.tensors: dict[str, Any] = {}
         self.used: set[str] = set()
-        self._folder = folder
+        self._folder, self._experts = folder, experts
         self._prefix = ""
         self._cache: dict[str, torch.Tensor] = {}
         self._lock = threading.Lock()
@@ -46,7 +50,7 @@ class Adapter:
         from gguf.utility import SafetensorsLocal
 
         self.config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        unsupported = [k for k in ("fan_in_fan_out", "layer_replication", "target_parameters") if self.config.get(k)]
+        unsupported = [k for k in ("fan_in_fan_out", "layer_replication") if self.config.get(k)]
         if self.config.get("peft_type") != "LORA" or unsupported:
             what = ", ".join(unsupported) or self.config.get("peft_type")
             raise LoragError(Reason.ADAPTER_MISMATCH, f"The adapter uses {what}, which cannot be merged.")
@@ -89,7 +93,11 @@ class Adapter:
         Raises:
             LoragError: ADAPTER_MISMATCH naming the tensor and both shapes.
         """
+        if part := experts.slice_of(name, self.config):
+            self.used |= {f"{part.module}.{p}" for p in PARTS[:2]} & self.tensors.keys()
+            return
         module, _, what = name.rpartition(".")
+        module = experts.router_module(name, self.config) or module
         suffixes = ("lora_B.bias",) if what == "bias" else PARTS if what == "weight" else ()
         for suffix in suffixes:
             if f"{module}.{suffix}" in self.tensors:
@@ -115,6 +123,13 @@ class Adapter:
 
     def apply(self, name: str, rows: torch.Tensor, first: int, last: int) -> torch.Tensor:
         """Merge into rows `first` to `last` of a base tensor, given in the type that the merge works in."""
+        if (part := experts.slice_of(name, self.config)) and f"{part.module}.lora_A.weight" in self.tensors:
+            return rows.add_(self._expert(part)[first:last].to(rows.dtype))
+        if router := experts.router_module(name, self.config):
+            a, b = self.tensor(f"{router}.lora_A.weight"), self.tensor(f"{router}.lora_B.weight")
+            if a is None or b is None:
+                return rows
+            return rows.add_(((b @ a) * self._scale(f"{router}.weight", a.shape[0]))[first:last].to(rows.dtype))
         module, _, what = name.rpartition(".")
         if what == "bias":
             bias = self.tensor(f"{module}.lora_B.bias")
@@ -123,11 +138,20 @@ class Adapter:
             return rows
         if what != "weight":
             return rows
-        rows = self._apply_linear(module, rows, first, last)
+        rows = self._apply_linear(module, rows, first, last, rounded=experts.is_expert(name))
         rows = self._apply_embedding(module, rows, first, last)
         return self._apply_tokens(module, rows, first, last)
 
-    def _apply_linear(self, module: str, rows: torch.Tensor, first: int, last: int) -> torch.Tensor:
+    def _expert(self, part: experts.Slice) -> torch.Tensor:
+        a, b = self.tensor(f"{part.module}.lora_A.weight"), self.tensor(f"{part.module}.lora_B.weight")
+        if a is None or b is None or not self._experts or a.shape[0] % self._experts:
+            raise LoragError(
+                Reason.ADAPTER_MISMATCH,
+                f"'{part.parameter}' is trained for another number of experts than the base's {self._experts}.",
+            )
+        return experts.delta(a, b, self._scale(part.parameter, a.shape[0] // self._experts), part, self._experts)
+
+    def _apply_linear(self, module: str, rows: torch.Tensor, first: int, last: int, *, rounded: bool) -> torch.Tensor:
         a, b = self.tensor(f"{module}.lora_A.weight"), self.tensor(f"{module}.lora_B.weight")
         if a is None or b is None:
             return rows
@@ -137,7 +161,8 @@ class Adapter:
         if magnitude is None:
             magnitude = self.tensor(f"{module}.lora_magnitude_vector.weight")
         if magnitude is None:
-            return rows.add_(delta)
+            # PEFT merges experts as a stack, whose change it rounds first; a linear layer's it does not.
+            return rows.add_(delta.to(rows.dtype) if rounded else delta)
         # DoRA (Liu et al. 2024): direction from base + delta, length from the trained vector.
         delta += rows
         norm = torch.linalg.norm(delta, dim=1)

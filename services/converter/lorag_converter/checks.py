@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lorag_common.errors import LoragError, Reason
+from lorag_converter.architectures import SUPPORTED
 
 
 def read_config(base: Path) -> dict[str, Any]:
@@ -56,13 +57,11 @@ def require_unquantized(base: Path) -> None:
 
 
 def require_architecture(base: Path) -> str:
-    """The architecture's name, when llama.cpp's mapping has it. LoragError ARCHITECTURE_UNSUPPORTED."""
-    from lorag_converter import vendor
-
-    vendor.activate()
-    import conversion
-
+    """The architecture's name, when the converter vouches for it. LoragError ARCHITECTURE_UNSUPPORTED."""
     name = str((read_config(base).get("architectures") or ["none"])[0])
-    if name not in conversion.TEXT_MODEL_MAP:
-        raise LoragError(Reason.ARCHITECTURE_UNSUPPORTED, f"llama.cpp cannot convert the architecture {name}.")
+    if name not in SUPPORTED:
+        raise LoragError(
+            Reason.ARCHITECTURE_UNSUPPORTED,
+            f"The converter does not support the architecture {name}; docs/architectures.md lists those it does.",
+        )
     return name

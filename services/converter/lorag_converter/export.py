@@ -29,10 +29,12 @@ from conversion import ModelBase, ModelType, get_model_architecture, get_model_c
 from lorag_common.errors import LoragError, Reason  # noqa: E402
 from lorag_converter import ggml, pre_tokenizer  # noqa: E402
 from lorag_converter.adapter import Adapter  # noqa: E402
-from lorag_converter.checks import require_architecture, require_unquantized  # noqa: E402
+from lorag_converter.architectures import SUPPORTED  # noqa: E402
+from lorag_converter.checks import read_config, require_architecture, require_unquantized  # noqa: E402
 from lorag_converter.merged import virtual_checkpoint  # noqa: E402
 from lorag_converter.writer import Job, stream_writer  # noqa: E402
 
+EXPERT_COUNTS = ("n_routed_experts", "num_local_experts", "num_experts")
 TOKENIZER_FILES = ("tokenizer", "special_tokens", "added_tokens", "chat_template", "vocab", "merges")
 
 
@@ -67,18 +69,21 @@ def export(
     """
     ftype = ggml.file_type(quantization)
     require_unquantized(base)
-    require_architecture(base)
+    architecture = require_architecture(base)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial, journal = out.with_name(f"{out.name}.partial"), out.with_name(f"{out.name}.journal")
-    merge = Adapter(adapter)
+    config = read_config(base)
+    config |= config.get("text_config") or {}
+    merge = Adapter(adapter, next((int(config[k]) for k in EXPERT_COUNTS if config.get(k)), 0))
     job = Job(merge, ftype, threads or os.cpu_count() or 1, journal, progress, should_stop)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         overlay = _overlay(base, tokenizer or base, Path(scratch) / (name or base.name))
         hyperparameters = ModelBase.load_hparams(overlay, False)
+        # What config.json leaves out, transformers' own configuration knows.
         tied = bool((hyperparameters | hyperparameters.get("text_config", {})).get("tie_word_embeddings"))
         model = get_model_class(get_model_architecture(hyperparameters, ModelType.TEXT))
         stock = gguf.utility.SafetensorsLocal, gguf.GGUFWriter, conversion.base.TextModel.get_vocab_base_pre
-        gguf.utility.SafetensorsLocal = virtual_checkpoint(merge, tied)
+        gguf.utility.SafetensorsLocal = virtual_checkpoint(merge, tied, SUPPORTED[architecture])
         gguf.GGUFWriter = stream_writer(job)
         conversion.base.TextModel.get_vocab_base_pre = _recognise(stock[2], overlay)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -13,18 +14,19 @@ from lorag_converter.tensors import as_rows, read_rows, slabs
 
 
 class MergedTensor(LocalTensor):  # type: ignore[misc]
-    """One tensor of the virtual checkpoint, in fp16."""
+    """One tensor of the virtual checkpoint, in fp16; in float32 where transformers would have kept it so."""
 
-    def __init__(self, name: str, base: Any, adapter: Adapter) -> None:
+    def __init__(self, name: str, base: Any, adapter: Adapter, *, full: bool = False) -> None:
         source = adapter.replacement(name) or base
-        super().__init__("F16", source.shape, source.data_range)
+        super().__init__("F32" if full else "F16", source.shape, source.data_range)
+        self._type = torch.float32 if full else torch.float16
         self._name, self._source, self._adapter = name, source, adapter
         adapter.check_fits(name, tuple(source.shape))
 
     def rows(self, first: int, last: int) -> torch.Tensor:
         """Rows `first` to `last`, merged. LoragError WEIGHT_INVALID for NaN, Inf or a value beyond fp16."""
-        half = read_rows(self._source, first, last).to(torch.float16)
-        merged = self._adapter.apply(self._name, half, first, last)
+        values = read_rows(self._source, first, last).to(self._type)
+        merged = self._adapter.apply(self._name, values, first, last)
         # One pass that allocates nothing: the sum of finite values this small is finite in float32.
         if not torch.isfinite(merged.sum(dtype=torch.float32)):
             where = str(self._source.data_range.filename).rpartition("/")[2]
@@ -37,22 +39,24 @@ class MergedTensor(LocalTensor):  # type: ignore[misc]
     def mmap_bytes(self) -> Any:
         """The whole tensor's bytes, for what the mapping changes beyond recognition."""
         count, columns = as_rows(self.shape)
-        out = torch.empty(count, columns, dtype=torch.float16)
+        out = torch.empty(count, columns, dtype=self._type)
         for first, last in slabs(count, columns):
             out[first:last] = self.rows(first, last)
         return out.view(-1).view(torch.uint8).numpy()
 
 
-def virtual_checkpoint(adapter: Adapter, tied: bool) -> type[SafetensorsLocal]:
+def virtual_checkpoint(adapter: Adapter, tied: bool, kept: tuple[str, ...] = ()) -> type[SafetensorsLocal]:
     """A stand-in for `gguf.utility.SafetensorsLocal` whose floating-point tensors are merged ones.
 
     Args:
         adapter: what to merge.
         tied: whether the base shares its embedding with its head.
+        kept: modules that stay in float32.
     """
     from conversion import LazyTorchTensor
 
     types = LazyTorchTensor._dtype_str_map
+    keeps = re.compile("|".join(rf"(?:^|\.){re.escape(k)}(?:$|\.)" for k in kept) or r"(?!)")
 
     class VirtualSafetensors(SafetensorsLocal):  # type: ignore[misc]
         def __init__(self, filename: Any) -> None:
@@ -60,7 +64,9 @@ def virtual_checkpoint(adapter: Adapter, tied: bool) -> type[SafetensorsLocal]:
             base = dict(self.tensors)
             for name, tensor in base.items():
                 if types[tensor.dtype].is_floating_point:
-                    self.tensors[name] = MergedTensor(canonical(name), tensor, adapter)
+                    self.tensors[name] = MergedTensor(
+                        canonical(name), tensor, adapter, full=keeps.search(name) is not None
+                    )
             embedding = next((n for n in base if n.endswith("embed_tokens.weight")), None)
             if tied and embedding and adapter.replacement(canonical(embedding)) is not None:
                 self._untie(base[embedding])

@@ -201,7 +201,8 @@ def _header_bytes(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, 
 
 def _plain_writer() -> type[gguf.GGUFWriter]:
     """gguf-py's own writer, also while ours stands in its place."""
-    return gguf.GGUFWriter.__base__ if gguf.GGUFWriter.__name__ == "StreamWriter" else gguf.GGUFWriter
+    writer: type[gguf.GGUFWriter] = gguf.GGUFWriter
+    return writer.__mro__[1] if writer.__name__ == "StreamWriter" else writer
 
 
 def _resume(target: Path, job: Job, head: bytes) -> set[str]:
