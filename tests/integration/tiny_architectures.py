@@ -120,7 +120,6 @@ CASES: dict[str, Case] = {
     "Granite-MoE": Case("GraniteMoeConfig", {"num_local_experts": 4, "num_experts_per_tok": 2}),
     "OLMo 2": Case("Olmo2Config"),
     "OLMoE": Case("OlmoeConfig", MOE),
-    "Cohere 2": Case("Cohere2Config", {"head_dim": 64, "sliding_window": 128}),
     "StarCoder 2": Case("Starcoder2Config"),
     "GPT-NeoX": Case("GPTNeoXConfig", without=("num_key_value_heads",)),
     "GPT-2": Case("GPT2Config", {"n_embd": 256, "n_layer": 4, "n_head": 4, "n_positions": 1024, "bos_token_id": 0, "eos_token_id": 0}, without=tuple(BASE)),

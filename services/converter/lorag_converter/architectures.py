@@ -7,7 +7,6 @@ from __future__ import annotations
 SUPPORTED: dict[str, tuple[str, ...]] = {
     "ApertusForCausalLM": (),
     "BloomForCausalLM": (),
-    "Cohere2ForCausalLM": (),
     "DeepseekV3ForCausalLM": ("e_score_correction_bias", "gate.weight"),
     "Ernie4_5ForCausalLM": (),
     "Exaone4ForCausalLM": (),
