@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -124,14 +125,24 @@ def convert(
     base: Base = "",
     quantization: Quantization = "",
     estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would need.")] = False,
+    context: Annotated[int, typer.Option(help="Tokens of context to estimate for.")] = 0,
+    parallel: Annotated[int, typer.Option(help="Requests at once to estimate for.")] = 0,
+    gpu_gib: Annotated[list[float] | None, typer.Option(help="GiB of a serving GPU; once for each.")] = None,
+    local: Annotated[bool, typer.Option("--local", help="Here and now, with no service running.")] = False,
     wait: Wait = True,
     as_json: Json = False,
 ) -> None:
     """Convert base + adapter to a GGUF release."""
+    if local:
+        command = [sys.executable, "-m", "lorag_converter.local", model, "--adapter", adapter, "--base", base]
+        command += ["--base-only"] * base_only + (["--type", quantization] if quantization else [])
+        raise typer.Exit(subprocess.run(command, check=False).returncode)
     body: dict[str, Any] = {"base_model": base, "quantization": quantization, "base_only": base_only}
     if adapter:
         body["adapter"] = adapter
     if estimate:
+        body |= {"context_tokens": context, "parallel_requests": parallel}
+        body["gpu_memory_bytes"] = [int(g * 2**30) for g in gpu_gib or []]
         _show_estimate(client().post("/conversions:estimate", body), as_json)
         return
     job = _job(client().post("/conversions", body | {"model": model})["job"], wait, as_json)
@@ -145,8 +156,11 @@ def _show_estimate(found: dict[str, Any], as_json: bool) -> None:
         print_json(found)
         return
     for name, value in found.items():
-        if name != "advice":
+        if name not in ("advice", "options"):
             out.print(f"{name:20} {output.size(value) if name.endswith('_bytes') else value}")
+    for fit in found.get("options", []):
+        mark = "fits" if fit["fits"] else ""
+        out.print(f"{fit['quantization']:8} {output.size(fit['total_bytes']):>12} {mark}")
     for line in found["advice"]:
         out.print(f"- {escape(line)}")
 

@@ -102,11 +102,17 @@ class EstimateConversionBody(Source):
     """A conversion to estimate."""
 
     quantization: str = Field(default="", description="Empty means Q4_K_M.", examples=["Q4_K_M"])
+    gpu_memory_bytes: list[int] = Field(
+        default=[], description="Memory of each serving GPU; empty means this machine's.", examples=[[25757220864] * 2]
+    )
+    context_tokens: int = Field(default=0, description="Tokens of context per request; 0 means 8192.", examples=[32768])
+    parallel_requests: int = Field(default=0, description="Requests at once; 0 means 1.", examples=[1])
 
 
-class ConversionBody(EstimateConversionBody):
+class ConversionBody(Source):
     """A conversion to start."""
 
+    quantization: str = Field(default="", description="Empty means Q4_K_M.", examples=["Q4_K_M"])
     model: str = Field(description="Name of the release.", examples=["manual"])
 
 

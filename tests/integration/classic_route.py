@@ -38,7 +38,7 @@ def main(base: Path, adapter: str, work: Path, out: Path) -> None:
     if adapter != "-":
         model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
     model.save_pretrained(merged)
-    for path in base.glob("tokenizer*"):
+    for path in [*base.glob("tokenizer*"), *base.glob("chat_template*")]:
         shutil.copy(path, merged)
     conversion.base.TextModel.get_vocab_base_pre = lambda self, tokenizer: by_pattern(base)
     hyperparameters = ModelBase.load_hparams(merged, False)

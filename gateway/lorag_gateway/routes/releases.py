@@ -21,7 +21,13 @@ ACTIVATE_SECONDS = 120.0
 @router.post("/conversions:estimate", response_model=schema_of(pb.EstimateConversionResponse))
 async def estimate_conversion(body: EstimateConversionBody, services: ServicesDep) -> Response:
     """Say what a conversion would need, and whether it fits this machine; starts nothing."""
-    request = pb.EstimateConversionRequest(source=body.to_source(), quantization=body.quantization)
+    request = pb.EstimateConversionRequest(
+        source=body.to_source(),
+        quantization=body.quantization,
+        gpu_memory_bytes=body.gpu_memory_bytes,
+        context_tokens=body.context_tokens,
+        parallel_requests=body.parallel_requests,
+    )
     return json_response(await services.call("converter", services.converter.EstimateConversion, request))
 
 

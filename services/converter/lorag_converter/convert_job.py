@@ -18,7 +18,7 @@ from lorag_common.artifacts import Artifact, sha256_file, uri_of, write_atomic, 
 from lorag_common.child import ChildJob, JobInterrupted
 from lorag_common.resolve import resolve_base_model
 from lorag_common.settings import ServiceSettings
-from lorag_converter import parity, releases, vendor
+from lorag_converter import certify, parity, releases, vendor
 from lorag_converter.export import TOKENIZER_FILES, export
 from lorag_converter.sources import Source
 from lorag_converter.writer import Stopped
@@ -44,6 +44,14 @@ def main(job: ChildJob) -> dict[str, Any]:
         _convert(job, base, source, tokenizer, gguf)
     job.report("parity", 0, 1)
     checked = parity.check(gguf, tokenizer)
+    measured = certify.fidelity_report(
+        gguf,
+        spec["quantization"],
+        base,
+        source.adapter,
+        tokenizer,
+        lambda done, total: job.report("measuring", done, total),
+    )
     for path in tokenizer.iterdir():
         if path.name.startswith(TOKENIZER_FILES):
             shutil.copyfile(path, staging / path.name)
@@ -66,6 +74,7 @@ def main(job: ChildJob) -> dict[str, Any]:
         "llama_cpp_python": vendor.VERSION,
         "prompt": {"stop": stop, "parameters": {"temperature": TEMPERATURE, "stop": stop}},
         "parity": checked,
+        "fidelity": measured,
         "seconds": round(time.monotonic() - started, 1),
         "published": None,
     }

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-# Bits a weight, measured on models whose quantized tensors dominate (llama.cpp's own mixes).
+# Bits a weight of llama.cpp's mixes at the shapes of Qwen2.5-32B.
 BITS = {
-    "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.56, "Q5_K_M": 5.68, "Q5_K_S": 5.52, "Q4_K_M": 4.85,
-    "Q4_K_S": 4.58, "Q3_K_M": 3.91,
+    "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.57, "Q5_K_M": 5.69, "Q5_K_S": 5.53, "Q5_1": 6.02, "Q5_0": 5.53,
+    "Q4_K_M": 4.85, "Q4_K_S": 4.59, "Q4_1": 5.04, "Q4_0": 4.55, "IQ4_NL": 4.55, "IQ4_XS": 4.32, "Q3_K_L": 4.21,
+    "Q3_K_M": 3.89, "Q3_K_S": 3.51, "IQ3_M": 3.62, "IQ3_S": 3.52, "Q2_K": 3.01,
 }  # fmt: skip
 # Imports of torch, transformers and the mapping, plus slabs; measured at 32B shapes.
 RAM_BYTES = 800 << 20

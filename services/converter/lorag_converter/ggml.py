@@ -16,10 +16,14 @@ import numpy.typing as npt
 from lorag_common.errors import LoragError, Reason
 
 # Name -> llama.cpp's file type. The mix per tensor is never copied from llama.cpp; it is asked (see `tensor_types`).
+# Not here: types that need an importance matrix, and those made for one model family only.
 FILE_TYPES: dict[str, int] = {
     name: getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{name}")
-    for name in ("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q3_K_M")
-}
+    for name in (
+        "F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0",
+        "IQ4_NL", "IQ4_XS", "Q3_K_L", "Q3_K_M", "Q3_K_S", "IQ3_M", "IQ3_S", "Q2_K",
+    )
+}  # fmt: skip
 
 
 def file_type(name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from lorag_common.errors import LoragError, Reason
 from lorag_common.jobs import JobRecord, Jobs
 from lorag_common.model_server import ModelServer
 from lorag_common.resolve import resolve_base_model
-from lorag_converter import ggml, releases, sources
-from lorag_converter.checks import require_architecture, require_unquantized
-from lorag_converter.estimate import Estimate, estimate
+from lorag_converter import ggml, planner, releases, sources
+from lorag_converter.checks import read_config, require_architecture, require_unquantized
+from lorag_converter.estimate import Estimate, estimate, parameters
 from lorag_converter.settings import ConverterSettings
 
 DEFAULT_TYPE = "Q4_K_M"
+DEFAULT_CONTEXT = 8192
 
 
 class Converter:
@@ -26,12 +28,33 @@ class Converter:
         jobs.register("conversion", lambda ctx: ctx.child("lorag_converter.convert_job"), queue="conversion")
         jobs.register("publication", lambda ctx: ctx.child("lorag_converter.publish_job"), queue="publication")
 
-    def estimate(self, *, path: str, base_only: bool, base_model: str, quantization: str) -> Estimate:
-        """See the proto."""
+    def estimate(
+        self,
+        *,
+        path: str,
+        base_only: bool,
+        base_model: str,
+        quantization: str,
+        gpus: Sequence[int] = (),
+        context: int = 0,
+        parallel: int = 0,
+    ) -> tuple[Estimate, int, list[planner.Fit]]:
+        """Needs of the conversion, bytes of the KV cache, and every type on the GPUs. See the proto."""
         kind = quantization or DEFAULT_TYPE
         ggml.file_type(kind)
+        if min([*gpus, context, parallel], default=0) < 0:
+            raise LoragError(
+                Reason.INVALID_FIELD, "GPU memory, context and requests are positive numbers.", field="context_tokens"
+            )
         source = sources.resolve(self._settings, path=path, base_only=base_only, base_model=base_model)
-        return estimate(self._check_base(source.base, required=True), kind, self._settings.data)
+        base = self._check_base(source.base, required=True)
+        config = read_config(base)
+        tokens, requests = context or DEFAULT_CONTEXT, parallel or 1
+        fits = planner.plan(
+            parameters(base), config, list(gpus) or planner.gpus_here(), context=tokens, parallel=requests
+        )
+        kv = planner.kv_bytes_per_token(config) * tokens * requests
+        return estimate(base, kind, self._settings.data), kv, fits
 
     def start_conversion(
         self, *, model: str, quantization: str, path: str, base_only: bool, base_model: str, request_id: str

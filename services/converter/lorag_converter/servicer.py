@@ -13,6 +13,7 @@ from lorag.converter.v1 import converter_pb2 as pb
 from lorag.converter.v1 import converter_pb2_grpc
 from lorag_common.job_servicer import job_to_proto, timestamp
 from lorag_common.paging import page_of
+from lorag_converter.planner import largest
 from lorag_converter.service import Converter
 
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -27,8 +28,13 @@ class ConverterServicer(converter_pb2_grpc.ConverterServiceServicer):
     async def EstimateConversion(
         self, request: pb.EstimateConversionRequest, context: Context
     ) -> pb.EstimateConversionResponse:
-        found = await asyncio.to_thread(
-            self._converter.estimate, quantization=request.quantization, **_source(request.source)
+        found, kv, fits = await asyncio.to_thread(
+            self._converter.estimate,
+            quantization=request.quantization,
+            gpus=request.gpu_memory_bytes,
+            context=request.context_tokens,
+            parallel=request.parallel_requests,
+            **_source(request.source),
         )
         return pb.EstimateConversionResponse(
             ram_bytes=found.ram_bytes,
@@ -37,6 +43,18 @@ class ConverterServicer(converter_pb2_grpc.ConverterServiceServicer):
             seconds=found.seconds,
             fits=found.fits,
             advice=found.advice,
+            kv_cache_bytes=kv,
+            options=[
+                pb.QuantizationFit(
+                    quantization=f.quantization,
+                    weight_bytes=f.weight_bytes,
+                    total_bytes=f.total_bytes,
+                    fits=f.fits,
+                    expected_kl=f.expected_kl,
+                )
+                for f in fits
+            ],
+            recommended_quantization=largest(fits),
         )
 
     async def StartConversion(self, request: pb.StartConversionRequest, context: Context) -> pb.StartConversionResponse:

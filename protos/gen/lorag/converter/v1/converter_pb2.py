@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from lorag.jobs.v1 import jobs_pb2 as lorag_dot_jobs_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lorag/converter/v1/converter.proto\x12\x12lorag.converter.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lorag/jobs/v1/jobs.proto\"\xfd\x01\n\x07Release\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12\x12\n\nbase_model\x18\x05 \x01(\t\x12\x13\n\x0b\x61\x64\x61pter_uri\x18\x06 \x01(\t\x12\x14\n\x0cquantization\x18\x07 \x01(\t\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x0c\n\x04size\x18\t \x01(\x03\x12\x11\n\tpublished\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x65rtificate_json\x18\x0c \x01(\t\"h\n\x10\x43onversionSource\x12\x0e\n\x04path\x18\x01 \x01(\tH\x00\x12\x10\n\x06newest\x18\x02 \x01(\x08H\x00\x12\x13\n\tbase_only\x18\x03 \x01(\x08H\x00\x12\x12\n\nbase_model\x18\x04 \x01(\tB\t\n\x07\x61\x64\x61pter\"g\n\x19\x45stimateConversionRequest\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32$.lorag.converter.v1.ConversionSource\x12\x14\n\x0cquantization\x18\x02 \x01(\t\"\x8e\x01\n\x1a\x45stimateConversionResponse\x12\x11\n\tram_bytes\x18\x01 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x02 \x01(\x03\x12\x1a\n\x12publish_disk_bytes\x18\x03 \x01(\x03\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12\x0c\n\x04\x66its\x18\x05 \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\x06 \x03(\t\"\x87\x01\n\x16StartConversionRequest\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32$.lorag.converter.v1.ConversionSource\x12\x14\n\x0cquantization\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\":\n\x17StartConversionResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.lorag.jobs.v1.Job\"A\n\x17StartPublicationRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\";\n\x18StartPublicationResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.lorag.jobs.v1.Job\"\x1f\n\x11GetReleaseRequest\x12\n\n\x02id\x18\x01 \x01(\t\"B\n\x12GetReleaseResponse\x12,\n\x07release\x18\x01 \x01(\x0b\x32\x1b.lorag.converter.v1.Release\"K\n\x13ListReleasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"^\n\x14ListReleasesResponse\x12-\n\x08releases\x18\x01 \x03(\x0b\x32\x1b.lorag.converter.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa2\x04\n\x10\x43onverterService\x12s\n\x12\x45stimateConversion\x12-.lorag.converter.v1.EstimateConversionRequest\x1a..lorag.converter.v1.EstimateConversionResponse\x12j\n\x0fStartConversion\x12*.lorag.converter.v1.StartConversionRequest\x1a+.lorag.converter.v1.StartConversionResponse\x12m\n\x10StartPublication\x12+.lorag.converter.v1.StartPublicationRequest\x1a,.lorag.converter.v1.StartPublicationResponse\x12[\n\nGetRelease\x12%.lorag.converter.v1.GetReleaseRequest\x1a&.lorag.converter.v1.GetReleaseResponse\x12\x61\n\x0cListReleases\x12\'.lorag.converter.v1.ListReleasesRequest\x1a(.lorag.converter.v1.ListReleasesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"lorag/converter/v1/converter.proto\x12\x12lorag.converter.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lorag/jobs/v1/jobs.proto\"\xfd\x01\n\x07Release\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x05\x12\x0b\n\x03uri\x18\x04 \x01(\t\x12\x12\n\nbase_model\x18\x05 \x01(\t\x12\x13\n\x0b\x61\x64\x61pter_uri\x18\x06 \x01(\t\x12\x14\n\x0cquantization\x18\x07 \x01(\t\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\x0c\n\x04size\x18\t \x01(\x03\x12\x11\n\tpublished\x18\n \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x65rtificate_json\x18\x0c \x01(\t\"h\n\x10\x43onversionSource\x12\x0e\n\x04path\x18\x01 \x01(\tH\x00\x12\x10\n\x06newest\x18\x02 \x01(\x08H\x00\x12\x13\n\tbase_only\x18\x03 \x01(\x08H\x00\x12\x12\n\nbase_model\x18\x04 \x01(\tB\t\n\x07\x61\x64\x61pter\"\xb4\x01\n\x19\x45stimateConversionRequest\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32$.lorag.converter.v1.ConversionSource\x12\x14\n\x0cquantization\x18\x02 \x01(\t\x12\x18\n\x10gpu_memory_bytes\x18\x03 \x03(\x03\x12\x16\n\x0e\x63ontext_tokens\x18\x04 \x01(\x05\x12\x19\n\x11parallel_requests\x18\x05 \x01(\x05\"\x8a\x01\n\x0fQuantizationFit\x12\x14\n\x0cquantization\x18\x01 \x01(\t\x12\x14\n\x0cweight_bytes\x18\x02 \x01(\x03\x12\x13\n\x0btotal_bytes\x18\x03 \x01(\x03\x12\x0c\n\x04\x66its\x18\x04 \x01(\x08\x12\x18\n\x0b\x65xpected_kl\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x0e\n\x0c_expected_kl\"\xfe\x01\n\x1a\x45stimateConversionResponse\x12\x11\n\tram_bytes\x18\x01 \x01(\x03\x12\x12\n\ndisk_bytes\x18\x02 \x01(\x03\x12\x1a\n\x12publish_disk_bytes\x18\x03 \x01(\x03\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12\x0c\n\x04\x66its\x18\x05 \x01(\x08\x12\x0e\n\x06\x61\x64vice\x18\x06 \x03(\t\x12\x16\n\x0ekv_cache_bytes\x18\x07 \x01(\x03\x12\x34\n\x07options\x18\x08 \x03(\x0b\x32#.lorag.converter.v1.QuantizationFit\x12 \n\x18recommended_quantization\x18\t \x01(\t\"\x87\x01\n\x16StartConversionRequest\x12\x34\n\x06source\x18\x01 \x01(\x0b\x32$.lorag.converter.v1.ConversionSource\x12\x14\n\x0cquantization\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\":\n\x17StartConversionResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.lorag.jobs.v1.Job\"A\n\x17StartPublicationRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\";\n\x18StartPublicationResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.lorag.jobs.v1.Job\"\x1f\n\x11GetReleaseRequest\x12\n\n\x02id\x18\x01 \x01(\t\"B\n\x12GetReleaseResponse\x12,\n\x07release\x18\x01 \x01(\x0b\x32\x1b.lorag.converter.v1.Release\"K\n\x13ListReleasesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"^\n\x14ListReleasesResponse\x12-\n\x08releases\x18\x01 \x03(\x0b\x32\x1b.lorag.converter.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xa2\x04\n\x10\x43onverterService\x12s\n\x12\x45stimateConversion\x12-.lorag.converter.v1.EstimateConversionRequest\x1a..lorag.converter.v1.EstimateConversionResponse\x12j\n\x0fStartConversion\x12*.lorag.converter.v1.StartConversionRequest\x1a+.lorag.converter.v1.StartConversionResponse\x12m\n\x10StartPublication\x12+.lorag.converter.v1.StartPublicationRequest\x1a,.lorag.converter.v1.StartPublicationResponse\x12[\n\nGetRelease\x12%.lorag.converter.v1.GetReleaseRequest\x1a&.lorag.converter.v1.GetReleaseResponse\x12\x61\n\x0cListReleases\x12\'.lorag.converter.v1.ListReleasesRequest\x1a(.lorag.converter.v1.ListReleasesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,26 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELEASE']._serialized_end=371
   _globals['_CONVERSIONSOURCE']._serialized_start=373
   _globals['_CONVERSIONSOURCE']._serialized_end=477
-  _globals['_ESTIMATECONVERSIONREQUEST']._serialized_start=479
-  _globals['_ESTIMATECONVERSIONREQUEST']._serialized_end=582
-  _globals['_ESTIMATECONVERSIONRESPONSE']._serialized_start=585
-  _globals['_ESTIMATECONVERSIONRESPONSE']._serialized_end=727
-  _globals['_STARTCONVERSIONREQUEST']._serialized_start=730
-  _globals['_STARTCONVERSIONREQUEST']._serialized_end=865
-  _globals['_STARTCONVERSIONRESPONSE']._serialized_start=867
-  _globals['_STARTCONVERSIONRESPONSE']._serialized_end=925
-  _globals['_STARTPUBLICATIONREQUEST']._serialized_start=927
-  _globals['_STARTPUBLICATIONREQUEST']._serialized_end=992
-  _globals['_STARTPUBLICATIONRESPONSE']._serialized_start=994
-  _globals['_STARTPUBLICATIONRESPONSE']._serialized_end=1053
-  _globals['_GETRELEASEREQUEST']._serialized_start=1055
-  _globals['_GETRELEASEREQUEST']._serialized_end=1086
-  _globals['_GETRELEASERESPONSE']._serialized_start=1088
-  _globals['_GETRELEASERESPONSE']._serialized_end=1154
-  _globals['_LISTRELEASESREQUEST']._serialized_start=1156
-  _globals['_LISTRELEASESREQUEST']._serialized_end=1231
-  _globals['_LISTRELEASESRESPONSE']._serialized_start=1233
-  _globals['_LISTRELEASESRESPONSE']._serialized_end=1327
-  _globals['_CONVERTERSERVICE']._serialized_start=1330
-  _globals['_CONVERTERSERVICE']._serialized_end=1876
+  _globals['_ESTIMATECONVERSIONREQUEST']._serialized_start=480
+  _globals['_ESTIMATECONVERSIONREQUEST']._serialized_end=660
+  _globals['_QUANTIZATIONFIT']._serialized_start=663
+  _globals['_QUANTIZATIONFIT']._serialized_end=801
+  _globals['_ESTIMATECONVERSIONRESPONSE']._serialized_start=804
+  _globals['_ESTIMATECONVERSIONRESPONSE']._serialized_end=1058
+  _globals['_STARTCONVERSIONREQUEST']._serialized_start=1061
+  _globals['_STARTCONVERSIONREQUEST']._serialized_end=1196
+  _globals['_STARTCONVERSIONRESPONSE']._serialized_start=1198
+  _globals['_STARTCONVERSIONRESPONSE']._serialized_end=1256
+  _globals['_STARTPUBLICATIONREQUEST']._serialized_start=1258
+  _globals['_STARTPUBLICATIONREQUEST']._serialized_end=1323
+  _globals['_STARTPUBLICATIONRESPONSE']._serialized_start=1325
+  _globals['_STARTPUBLICATIONRESPONSE']._serialized_end=1384
+  _globals['_GETRELEASEREQUEST']._serialized_start=1386
+  _globals['_GETRELEASEREQUEST']._serialized_end=1417
+  _globals['_GETRELEASERESPONSE']._serialized_start=1419
+  _globals['_GETRELEASERESPONSE']._serialized_end=1485
+  _globals['_LISTRELEASESREQUEST']._serialized_start=1487
+  _globals['_LISTRELEASESREQUEST']._serialized_end=1562
+  _globals['_LISTRELEASESRESPONSE']._serialized_start=1564
+  _globals['_LISTRELEASESRESPONSE']._serialized_end=1658
+  _globals['_CONVERTERSERVICE']._serialized_start=1661
+  _globals['_CONVERTERSERVICE']._serialized_end=2207
 # @@protoc_insertion_point(module_scope)

@@ -51,28 +51,54 @@ class ConversionSource(_message.Message):
     def __init__(self, path: _Optional[str] = ..., newest: bool = ..., base_only: bool = ..., base_model: _Optional[str] = ...) -> None: ...
 
 class EstimateConversionRequest(_message.Message):
-    __slots__ = ("source", "quantization")
+    __slots__ = ("source", "quantization", "gpu_memory_bytes", "context_tokens", "parallel_requests")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     QUANTIZATION_FIELD_NUMBER: _ClassVar[int]
+    GPU_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    PARALLEL_REQUESTS_FIELD_NUMBER: _ClassVar[int]
     source: ConversionSource
     quantization: str
-    def __init__(self, source: _Optional[_Union[ConversionSource, _Mapping]] = ..., quantization: _Optional[str] = ...) -> None: ...
+    gpu_memory_bytes: _containers.RepeatedScalarFieldContainer[int]
+    context_tokens: int
+    parallel_requests: int
+    def __init__(self, source: _Optional[_Union[ConversionSource, _Mapping]] = ..., quantization: _Optional[str] = ..., gpu_memory_bytes: _Optional[_Iterable[int]] = ..., context_tokens: _Optional[int] = ..., parallel_requests: _Optional[int] = ...) -> None: ...
+
+class QuantizationFit(_message.Message):
+    __slots__ = ("quantization", "weight_bytes", "total_bytes", "fits", "expected_kl")
+    QUANTIZATION_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FITS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_KL_FIELD_NUMBER: _ClassVar[int]
+    quantization: str
+    weight_bytes: int
+    total_bytes: int
+    fits: bool
+    expected_kl: float
+    def __init__(self, quantization: _Optional[str] = ..., weight_bytes: _Optional[int] = ..., total_bytes: _Optional[int] = ..., fits: bool = ..., expected_kl: _Optional[float] = ...) -> None: ...
 
 class EstimateConversionResponse(_message.Message):
-    __slots__ = ("ram_bytes", "disk_bytes", "publish_disk_bytes", "seconds", "fits", "advice")
+    __slots__ = ("ram_bytes", "disk_bytes", "publish_disk_bytes", "seconds", "fits", "advice", "kv_cache_bytes", "options", "recommended_quantization")
     RAM_BYTES_FIELD_NUMBER: _ClassVar[int]
     DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
     PUBLISH_DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
     SECONDS_FIELD_NUMBER: _ClassVar[int]
     FITS_FIELD_NUMBER: _ClassVar[int]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
+    KV_CACHE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    RECOMMENDED_QUANTIZATION_FIELD_NUMBER: _ClassVar[int]
     ram_bytes: int
     disk_bytes: int
     publish_disk_bytes: int
     seconds: float
     fits: bool
     advice: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, ram_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., publish_disk_bytes: _Optional[int] = ..., seconds: _Optional[float] = ..., fits: bool = ..., advice: _Optional[_Iterable[str]] = ...) -> None: ...
+    kv_cache_bytes: int
+    options: _containers.RepeatedCompositeFieldContainer[QuantizationFit]
+    recommended_quantization: str
+    def __init__(self, ram_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., publish_disk_bytes: _Optional[int] = ..., seconds: _Optional[float] = ..., fits: bool = ..., advice: _Optional[_Iterable[str]] = ..., kv_cache_bytes: _Optional[int] = ..., options: _Optional[_Iterable[_Union[QuantizationFit, _Mapping]]] = ..., recommended_quantization: _Optional[str] = ...) -> None: ...
 
 class StartConversionRequest(_message.Message):
     __slots__ = ("source", "quantization", "model", "request_id")
