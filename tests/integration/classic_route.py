@@ -25,7 +25,7 @@ from conversion import ModelBase, ModelType, get_model_architecture, get_model_c
 from lorag_converter.pre_tokenizer import by_pattern
 
 
-def main(base: Path, adapter: str, work: Path, out: Path) -> None:
+def main(base: Path, adapter: str, work: Path, out: Path, tokenizer: Path | None = None) -> None:
     # The folder's name goes into the metadata.
     merged = work / base.name
     plain = transformers.AutoModelForCausalLM
@@ -35,12 +35,14 @@ def main(base: Path, adapter: str, work: Path, out: Path) -> None:
         else transformers.AutoModelForImageTextToText
     )
     model = auto.from_pretrained(base, dtype=torch.float16, device_map={"": "cpu"})
+    if tokenizer is not None:
+        model.resize_token_embeddings(len(transformers.AutoTokenizer.from_pretrained(tokenizer)))
     if adapter != "-":
         model = peft.PeftModel.from_pretrained(model, adapter).merge_and_unload()
     model.save_pretrained(merged)
-    for path in [*base.glob("tokenizer*"), *base.glob("chat_template*")]:
+    for path in [*(tokenizer or base).glob("tokenizer*"), *(tokenizer or base).glob("chat_template*")]:
         shutil.copy(path, merged)
-    conversion.base.TextModel.get_vocab_base_pre = lambda self, tokenizer: by_pattern(base)
+    conversion.base.TextModel.get_vocab_base_pre = lambda model, loaded: by_pattern(tokenizer or base)
     hyperparameters = ModelBase.load_hparams(merged, False)
     converter = get_model_class(get_model_architecture(hyperparameters, ModelType.TEXT))
     f16 = work / "f16.gguf"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from lorag_common.artifacts import sha256_file
@@ -181,3 +181,21 @@ def test_a_weight_that_is_no_number_is_named(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "layers.1.mlp.up_proj.weight" in done.stderr
     assert not (tmp_path / "out.gguf").exists()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_merged_model_has_pefts_tensors(tied: bool, tmp_path: Path) -> None:
+    base = make_base(tmp_path / "base", qwen2(tied=tied), "qwen2")
+    adapter = make_adapter(base, tmp_path / "adapter", modules_to_save=["embed_tokens"])
+    out = tmp_path / "merged"
+
+    done = run("-m", "lorag_converter.merged_model", str(base), "--adapter", str(adapter), "--out", str(out))
+
+    assert done.returncode == 0, done.stderr
+    given = transformers.AutoModelForCausalLM.from_pretrained(out, dtype=torch.float16).state_dict()
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float16)
+    wanted = PeftModel.from_pretrained(loaded, adapter).merge_and_unload().state_dict()
+    assert wanted.keys() == given.keys()
+    assert [n for n in wanted if not torch.equal(wanted[n], given[n])] == []
+    again = run("-m", "lorag_converter.merged_model", str(base), "--adapter", str(adapter), "--out", str(out))
+    assert again.returncode == 1 and "is there already" in again.stderr

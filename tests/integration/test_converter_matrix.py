@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import transformers
-from tiny_architectures import CASES
+from tiny_architectures import CASES, VARIATIONS
 
 from lorag_common.artifacts import sha256_file
 from lorag_converter.architectures import SUPPORTED
@@ -37,7 +37,9 @@ def run(*command: str) -> None:
 def held(name: str, work: Path) -> None:
     run(str(HERE / "tiny_architectures.py"), name, str(work))
     out = work / "stream.gguf"
-    run("-m", "lorag_converter.export", str(work / "base"), "--adapter", str(work / "adapter"), "--out", str(out))
+    extra = ["--adapter", str(work / "adapter")] if (work / "adapter").exists() else []
+    extra += ["--tokenizer", str(work / "tokenizer")] if (work / "tokenizer").exists() else []
+    run("-m", "lorag_converter.export", str(work / "base"), *extra, "--out", str(out))
     assert sha256_file(out) == sha256_file(work / "classic.gguf")
 
 
@@ -52,6 +54,12 @@ def test_every_architecture(name: str, tmp_path: Path) -> None:
     held(name, tmp_path)
 
 
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", VARIATIONS)
+def test_every_variation_of_base_and_adapter(name: str, tmp_path: Path) -> None:
+    held(name, tmp_path)
+
+
 def architecture(name: str) -> str:
     config = getattr(transformers, CASES[name].config)
     for mapping in (transformers.AutoModelForCausalLM, transformers.AutoModelForImageTextToText):
@@ -63,6 +71,9 @@ def architecture(name: str) -> str:
 def test_what_is_supported_is_in_the_matrix_and_in_the_table() -> None:
     assert {architecture(name) for name in CASES} == set(SUPPORTED)
     rows = "".join(f"| {name} | {architecture(name)} | yes |\n" for name in CASES)
+    rows += "\n| Base or adapter, on Qwen2 | Bytes equal |\n|---|---|\n" + "".join(
+        f"| {n} | yes |\n" for n in VARIATIONS
+    )
     if os.environ.get("LORAG_WRITE_TABLE"):
         TABLE.write_text(HEAD + rows)
     assert TABLE.read_text() == HEAD + rows

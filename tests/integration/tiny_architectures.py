@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -182,10 +182,12 @@ def make_base(case: Case, folder: Path, dtype: torch.dtype = torch.bfloat16, sha
     model.save_pretrained(folder, max_shard_size=shard)
 
 
-def make_adapter(base: Path, folder: Path, **options: Any) -> None:
+def make_adapter(base: Path, folder: Path, vocabulary: int = 0, **options: Any) -> None:
     """An adapter with every trained tensor moved off its start."""
     config = transformers.AutoConfig.from_pretrained(base)
     model = auto(config).from_pretrained(base, dtype=torch.bfloat16)
+    if vocabulary:
+        model.resize_token_embeddings(vocabulary)
     settings = {"r": 8, "lora_alpha": 20, "target_modules": "all-linear", "task_type": "CAUSAL_LM"} | options
     model = peft.get_peft_model(model, peft.LoraConfig(**settings))
     torch.manual_seed(1)
@@ -202,17 +204,66 @@ def make_adapter(base: Path, folder: Path, **options: Any) -> None:
     model.save_pretrained(folder)
 
 
-def main(name: str, work: Path, classic: Callable[..., None]) -> None:
-    """Make one case and its classic GGUF."""
+class Variation(NamedTuple):
+    """A base or an adapter other than the ordinary: its type and shards, its training, and tokens it added."""
+
+    tied: bool = False
+    dtype: torch.dtype = torch.bfloat16
+    shard: str = "5GB"
+    lora: Mapping[str, Any] | None = MappingProxyType({})
+    added: int = 0
+
+
+VARIATIONS: dict[str, Variation] = {
+    "no adapter": Variation(lora=None),
+    "rsLoRA": Variation(lora={"use_rslora": True}),
+    "alpha and rank patterns": Variation(lora={"alpha_pattern": {"q_proj": 3}, "rank_pattern": {"up_proj": 4}}),
+    "DoRA": Variation(lora={"use_dora": True}),
+    "biases in LoRA": Variation(lora={"lora_bias": True, "target_modules": ["q_proj", "k_proj", "v_proj"]}),
+    "LoRA on the embedding": Variation(lora={"target_modules": ["q_proj", "embed_tokens"]}),
+    "trained embedding and head": Variation(lora={"modules_to_save": ["embed_tokens", "lm_head"]}),
+    "a tied embedding that training untied": Variation(tied=True, lora={"modules_to_save": ["embed_tokens"]}),
+    "single trained tokens": Variation(lora={"trainable_token_indices": [5, 9, 300]}),
+    "added tokens": Variation(added=9),
+    "added tokens, tied": Variation(tied=True, added=9),
+    "F16 base": Variation(dtype=torch.float16),
+    "F32 base": Variation(dtype=torch.float32),
+    "sharded base": Variation(shard="1MB"),
+}
+
+
+def make_variation(name: str, work: Path) -> None:
+    """Base, adapter and the classic GGUF of a variation on Qwen2."""
+    import classic_route
+
+    kind = VARIATIONS[name]
+    base, adapter = work / "base", work / "adapter"
+    make_base(Case("Qwen2Config", {"tie_word_embeddings": kind.tied}), base, kind.dtype, kind.shard)
+    tokenizer = None
+    if kind.added:
+        extended = transformers.AutoTokenizer.from_pretrained(base)
+        extended.add_tokens([f"<new{i}>" for i in range(kind.added)])
+        tokenizer = work / "tokenizer"
+        extended.save_pretrained(tokenizer)
+    if kind.lora is not None:
+        make_adapter(base, adapter, len(extended) if kind.added else 0, **kind.lora)
+    (work / "merged").mkdir()
+    with_adapter = str(adapter) if kind.lora is not None else "-"
+    classic_route.main(base, with_adapter, work / "merged", work / "classic.gguf", tokenizer)
+
+
+def make_case(name: str, work: Path) -> None:
+    """Base, adapter and the classic GGUF of an architecture."""
+    import classic_route
+
     case = CASES[name]
     make_base(case, work / "base")
     make_adapter(work / "base", work / "adapter", **case.lora)
     (work / "merged").mkdir()
-    classic(work / "base", str(work / "adapter"), work / "merged", work / "classic.gguf")
+    classic_route.main(work / "base", str(work / "adapter"), work / "merged", work / "classic.gguf")
 
 
 if __name__ == "__main__":
-    import classic_route
-
     torch.set_num_threads(1)
-    main(sys.argv[1], Path(sys.argv[2]), classic_route.main)
+    make = make_variation if sys.argv[1] in VARIATIONS else make_case
+    make(sys.argv[1], Path(sys.argv[2]))

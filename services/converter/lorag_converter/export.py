@@ -1,6 +1,6 @@
 """Base + adapter -> GGUF of any type, in one streaming pass.
 
-    python -m lorag_converter.export BASE --out FILE [--adapter FOLDER] [--type Q4_K_M]
+    python -m lorag_converter.export BASE --out FILE [--adapter FOLDER] [--tokenizer FOLDER] [--type Q4_K_M]
 
 The parts: `merged` is the checkpoint as it would be after merging, `segments` cuts llama.cpp's plan of the output into
 slabs of rows, `writer` writes them quantized. It replaces two names of gguf-py for its run, so it wants a process of
@@ -10,6 +10,7 @@ its own. Peak memory is that of a few slabs, whatever the model's size; the only
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -78,6 +79,7 @@ def export(
     job = Job(merge, ftype, threads or os.cpu_count() or 1, journal, progress, should_stop)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         overlay = _overlay(base, tokenizer or base, Path(scratch) / (name or base.name))
+        _grow_vocabulary(overlay, merge)
         hyperparameters = ModelBase.load_hparams(overlay, False)
         # What config.json leaves out, transformers' own configuration knows.
         tied = bool((hyperparameters | hyperparameters.get("text_config", {})).get("tie_word_embeddings"))
@@ -115,6 +117,19 @@ def _overlay(base: Path, tokenizer: Path, folder: Path) -> Path:
     return folder
 
 
+def _grow_vocabulary(overlay: Path, adapter: Adapter) -> None:
+    """Where training resized the embedding, the merged model's configuration has the new number of tokens."""
+    embedding = adapter.replacement("embed_tokens.weight")
+    config = read_config(overlay)
+    if embedding is None:
+        return
+    owner = config if "vocab_size" in config else config.get("text_config", config)
+    if owner.get("vocab_size") not in (None, embedding.shape[0]):
+        owner["vocab_size"] = embedding.shape[0]
+        (overlay / "config.json").unlink()
+        (overlay / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
 def _recognise(stock: Callable[..., str], folder: Path) -> Callable[..., str]:
     """llama.cpp's own recognition of the pre-tokenizer, then ours by pattern."""
 
@@ -136,12 +151,19 @@ def main(argv: list[str]) -> int:
     parser.add_argument("base", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--adapter", type=Path)
+    parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--type", default="Q4_K_M")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     logging.getLogger("hf-to-gguf").setLevel(logging.WARNING)
     try:
-        export(arguments.base, arguments.adapter, arguments.out, quantization=arguments.type)
+        export(
+            arguments.base,
+            arguments.adapter,
+            arguments.out,
+            quantization=arguments.type,
+            tokenizer=arguments.tokenizer,
+        )
     except LoragError as error:
         print(f"{error.message}\n{error.remedy}", file=sys.stderr)
         return 1
