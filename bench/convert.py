@@ -117,12 +117,18 @@ def main(argv: list[str]) -> None:
     """Make the inputs, run both routes, print the figures."""
     parser = argparse.ArgumentParser(prog="python -m bench.convert")
     parser.add_argument("--shape", choices=SHAPES, default="small")
-    parser.add_argument("--work", type=Path)
+    parser.add_argument("--work", type=Path, help="where the inputs and outputs go; the system's temporary folder")
+    parser.add_argument("--only-inputs", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
+    if arguments.only_inputs:
+        make_inputs(SHAPES[arguments.shape], arguments.only_inputs)
+        return
     os.environ["MALLOC_ARENA_MAX"] = "2"
     with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
         work = Path(folder)
-        make_inputs(SHAPES[arguments.shape], work)
+        # In a process of its own: the peak memory of a child counts that of the process it was started from.
+        make = [sys.executable, "-m", "bench.convert", "--shape", arguments.shape, "--only-inputs", str(work)]
+        subprocess.run(make, check=True)
         base, adapter, ours = work / "base", work / "adapter", work / "ours"
         ours.mkdir()
         out = ours / "model.gguf"
