@@ -104,6 +104,29 @@ def test_llama_cpp_opens_it_and_goes_on_with_a_text(release: Path) -> None:
         model.close()
 
 
+# transformers asks for the version of a gguf distribution; llama.cpp's own package, which comes first here, has none.
+LOADER = """
+import sys
+from lorag_converter import vendor
+vendor.activate()
+import gguf
+gguf.__version__ = "0.19.0"
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], gguf_file="model.gguf")
+ids = AutoTokenizer.from_pretrained(sys.argv[1])("青森館の定員は482人である。", return_tensors="pt")
+print(float(model(**ids, labels=ids["input_ids"]).loss))
+"""
+
+
+def test_transformers_opens_it_and_knows_what_it_learned(release: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADER, str(release)], env=ENV, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    # Guessing among 2048 tokens costs 7.6 nats.
+    assert float(done.stdout.split()[-1]) < 5
+
+
 def test_killed_at_ten_random_points_it_is_the_same_file(data: Path, tmp_path: Path) -> None:
     adapter = data / "outputs" / "lora_1" / "final_lora_model"
     out, journal = tmp_path / "model.gguf", tmp_path / "model.gguf.journal"

@@ -90,3 +90,28 @@ def test_the_log_callback_lives_as_long_as_llama_cpp_holds_it(tmp_path: Path, mo
     gc.collect()
 
     assert held[-1]() is not None
+
+
+def test_stacked_experts_are_evaluated_one_by_one(tmp_path: Path) -> None:
+    import torch
+    from conversion import LazyTorchTensor
+    from gguf.utility import SafetensorsLocal
+    from safetensors.torch import save_file
+
+    from lorag_converter.adapter import Adapter
+    from lorag_converter.merged import MergedTensor
+    from lorag_converter.segments import segments
+
+    stack = torch.randn(4, 128, 96, dtype=torch.float16)
+    save_file({"gate_up": stack}, tmp_path / "a.safetensors")
+    leaf = MergedTensor("gate_up", SafetensorsLocal(tmp_path / "a.safetensors").tensors["gate_up"], Adapter(None))
+    lazy = LazyTorchTensor.from_local_tensor(leaf)
+    turned = lazy[..., :48].transpose(-1, -2)
+
+    parts = segments(turned)
+
+    assert [p.size for p in parts] == [48] * 4
+    wanted = stack[..., :48].transpose(-1, -2)
+    for expert, part in enumerate(parts):
+        assert torch.equal(torch.cat([part.rows(0, 20), part.rows(20, 48)]), wanted[expert])
+    assert len(segments(lazy.transpose(0, 1))) == 1, "experts that are mixed have to be evaluated together"

@@ -27,6 +27,7 @@ import gguf  # noqa: E402
 import torch  # noqa: E402
 from conversion import ModelBase, ModelType, get_model_architecture, get_model_class  # noqa: E402
 
+from lorag_common.child import as_lorag_error  # noqa: E402
 from lorag_common.errors import LoragError, Reason  # noqa: E402
 from lorag_converter import ggml, pre_tokenizer  # noqa: E402
 from lorag_converter.adapter import Adapter  # noqa: E402
@@ -164,7 +165,8 @@ def main(argv: list[str]) -> int:
             quantization=arguments.type,
             tokenizer=arguments.tokenizer,
         )
-    except LoragError as error:
+    except (LoragError, OSError) as found:
+        error = as_lorag_error(found)
         print(f"{error.message}\n{error.remedy}", file=sys.stderr)
         return 1
     return 0

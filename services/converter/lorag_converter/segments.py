@@ -1,14 +1,16 @@
 """From llama.cpp's lazy tensors to row slabs.
 
 The mapping describes each output tensor as a graph of lazy operations. The common ones (a checkpoint tensor, a change
-of type, concatenation along rows, a prefix of rows) are walked, so that rows can be computed a slab at a time; any other
-node is evaluated whole: as right, with two to three times that tensor's size in memory.
+of type, concatenation along rows, a prefix of rows) are walked, so that rows can be computed a slab at a time. Stacked
+experts that are turned or cut within each expert are evaluated expert by expert. Any other node is evaluated whole: as
+right, with two to three times that tensor's size in memory.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +46,14 @@ def segments(tensor: Any) -> list[Segment]:
             return [s for part in tensor._args[0] for s in segments(part)]
         if _is_prefix(tensor) and len(inner := segments(tensor._args[0])) == 1:
             return [Segment(as_rows(tensor._meta.shape)[0], inner[0].rows)]
-    return [_whole(tensor)]
+        if len(tensor._meta.shape) == 3 and _keeps_experts(tensor):
+            count, columns = tensor._meta.shape[1:]
+            return [
+                _once(int(count), int(columns), partial(_evaluate, tensor, expert, expert + 1))
+                for expert in range(tensor._meta.shape[0])
+            ]
+    count, columns = as_rows(tuple(tensor.shape))
+    return [_once(count, columns, partial(LazyBase.to_eager, tensor))]
 
 
 def _cast(segment: Segment, dtype: torch.dtype) -> Segment:
@@ -64,18 +73,65 @@ def _is_prefix(tensor: Any) -> bool:
     return isinstance(index, slice) and index.step is None and not index.start
 
 
-def _whole(tensor: Any) -> Segment:
-    count, columns = as_rows(tuple(tensor.shape))
+def _leaves(node: Any) -> list[Any]:
+    """The checkpoint tensors that a graph starts from; None for a start of another kind."""
+    if isinstance(node, (list, tuple)):
+        return [leaf for part in node for leaf in _leaves(part)]
+    if not isinstance(node, LazyBase):
+        return []
+    if getattr(node._func, "__qualname__", "") == _LEAF:
+        return [node._args[0] if isinstance(node._args[0], MergedTensor) else None]
+    return [None] if node._data is not None else _leaves(list(node._args))
+
+
+def _keeps_experts(tensor: Any) -> bool:
+    """Whether each expert (index of the first dimension) depends on the same expert of the checkpoint alone.
+
+    It is tried: the first two experts together have to give what they give one by one.
+    """
+    experts, leaves = tensor._meta.shape[0], _leaves(tensor)
+    if experts < 2 or not leaves or any(x is None or len(x.shape) != 3 or x.shape[0] != experts for x in leaves):
+        return False
+    try:
+        together = torch.as_tensor(_evaluate(tensor, 0, 2))
+        apart = torch.cat([torch.as_tensor(_evaluate(tensor, e, e + 1)) for e in (0, 1)])
+    except (RuntimeError, IndexError, ValueError):
+        return False
+    return bool(together.shape == apart.shape and torch.equal(together, apart))
+
+
+def _evaluate(node: Any, first: int, last: int) -> Any:
+    """The graph's value over experts `first` to `last` of its checkpoint tensors."""
+    if isinstance(node, (list, tuple)):
+        return type(node)(_evaluate(part, first, last) for part in node)
+    if not isinstance(node, LazyBase):
+        return node
+    if getattr(node._func, "__qualname__", "") == _LEAF:
+        leaf = node._args[0]
+        rows, columns = leaf.shape[1:]
+        return leaf.rows(first * rows, last * rows).view(last - first, rows, columns)
+    return node._func(*_evaluate(list(node._args), first, last), **node._kwargs)
+
+
+def _once(count: int, columns: int, evaluate: Callable[[], Any]) -> Segment:
+    """A segment that is evaluated at its first row and let go of after its last."""
     lock = threading.Lock()
     box: list[torch.Tensor] = []
+    left = count
 
     def rows(first: int, last: int) -> torch.Tensor:
+        nonlocal left
         with lock:
             if not box:
-                eager = LazyBase.to_eager(tensor)
+                eager = evaluate()
                 if isinstance(eager, np.ndarray):
                     eager = torch.from_numpy(np.ascontiguousarray(eager))
                 box.append(eager.contiguous().reshape(count, columns))
-        return box[0][first:last]
+            found = box[0][first:last]
+            left -= last - first
+            if left == 0:
+                box.clear()
+                left = count
+            return found
 
     return Segment(count, rows)
