@@ -212,8 +212,12 @@ class Variation(NamedTuple):
     shard: str = "5GB"
     lora: Mapping[str, Any] | None = MappingProxyType({})
     added: int = 0
+    of: str = ""
 
 
+_STACKED = MappingProxyType(
+    {"target_modules": ["q_proj"], "target_parameters": ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]}
+)
 VARIATIONS: dict[str, Variation] = {
     "no adapter": Variation(lora=None),
     "rsLoRA": Variation(lora={"use_rslora": True}),
@@ -226,6 +230,8 @@ VARIATIONS: dict[str, Variation] = {
     "single trained tokens": Variation(lora={"trainable_token_indices": [5, 9, 300]}),
     "added tokens": Variation(added=9),
     "added tokens, tied": Variation(tied=True, added=9),
+    "stacked experts, of Qwen3-MoE": Variation(of="Qwen3-MoE", lora=_STACKED),
+    "stacked experts, of Mixtral": Variation(of="Mixtral", lora=_STACKED),
     "F16 base": Variation(dtype=torch.float16),
     "F32 base": Variation(dtype=torch.float32),
     "sharded base": Variation(shard="1MB"),
@@ -238,7 +244,8 @@ def make_variation(name: str, work: Path) -> None:
 
     kind = VARIATIONS[name]
     base, adapter = work / "base", work / "adapter"
-    make_base(Case("Qwen2Config", {"tie_word_embeddings": kind.tied}), base, kind.dtype, kind.shard)
+    case = CASES[kind.of] if kind.of else Case("Qwen2Config", {"tie_word_embeddings": kind.tied})
+    make_base(case, base, kind.dtype, kind.shard)
     tokenizer = None
     if kind.added:
         extended = transformers.AutoTokenizer.from_pretrained(base)
