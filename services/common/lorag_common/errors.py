@@ -70,6 +70,7 @@ class Reason(StrEnum):
     NO_ACTIVE_RELEASE = "NO_ACTIVE_RELEASE"
     NO_PREVIOUS_RELEASE = "NO_PREVIOUS_RELEASE"
     CONTEXT_OVERFLOW = "CONTEXT_OVERFLOW"
+    IN_USE = "IN_USE"
     JOB_NOT_FOUND = "JOB_NOT_FOUND"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     JOB_FAILED = "JOB_FAILED"
@@ -145,6 +146,7 @@ TABLE: dict[Reason, Row] = {
     Reason.CONTEXT_OVERFLOW: Row(
         Code.FAILED_PRECONDITION, "Ask a shorter question, retrieve fewer passages or raise num_ctx."
     ),
+    Reason.IN_USE: Row(Code.FAILED_PRECONDITION, "Cancel the named job, or wait for it to end, and try again."),
     Reason.JOB_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag jobs` lists the jobs."),
     Reason.REQUEST_ID_REUSED: Row(Code.INVALID_ARGUMENT, "Use a new request_id for a new request."),
     Reason.JOB_FAILED: Row(Code.INTERNAL, "Read the job's log.txt in its folder, then start the job again."),

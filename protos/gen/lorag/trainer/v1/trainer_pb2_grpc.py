@@ -40,10 +40,25 @@ class TrainerServiceStub(object):
                 request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.UploadDatasetRequest.SerializeToString,
                 response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.UploadDatasetResponse.FromString,
                 _registered_method=True)
+        self.GetDataset = channel.unary_unary(
+                '/lorag.trainer.v1.TrainerService/GetDataset',
+                request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetRequest.SerializeToString,
+                response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetResponse.FromString,
+                _registered_method=True)
         self.ListDatasets = channel.unary_unary(
                 '/lorag.trainer.v1.TrainerService/ListDatasets',
                 request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsRequest.SerializeToString,
                 response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsResponse.FromString,
+                _registered_method=True)
+        self.DeleteDataset = channel.unary_unary(
+                '/lorag.trainer.v1.TrainerService/DeleteDataset',
+                request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetRequest.SerializeToString,
+                response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetResponse.FromString,
+                _registered_method=True)
+        self.PreviewTraining = channel.unary_unary(
+                '/lorag.trainer.v1.TrainerService/PreviewTraining',
+                request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingRequest.SerializeToString,
+                response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingResponse.FromString,
                 _registered_method=True)
         self.EstimateTraining = channel.unary_unary(
                 '/lorag.trainer.v1.TrainerService/EstimateTraining',
@@ -60,6 +75,16 @@ class TrainerServiceStub(object):
                 request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersRequest.SerializeToString,
                 response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersResponse.FromString,
                 _registered_method=True)
+        self.GetAdapter = channel.unary_unary(
+                '/lorag.trainer.v1.TrainerService/GetAdapter',
+                request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterRequest.SerializeToString,
+                response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterResponse.FromString,
+                _registered_method=True)
+        self.DeleteAdapter = channel.unary_unary(
+                '/lorag.trainer.v1.TrainerService/DeleteAdapter',
+                request_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterRequest.SerializeToString,
+                response_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer(object):
@@ -67,24 +92,53 @@ class TrainerServiceServicer(object):
     """
 
     def UploadDataset(self, request_iterator, context):
-        """UploadDataset stores one JSONL file of examples: first `metadata`, then `chunk`s of its bytes. Stored once by
-        content, so it is safe to repeat.
-        INVALID_ARGUMENT (DATASET_EMPTY, DATASET_MALFORMED with the line number, UPLOAD_CORRUPT when size or sha256 differ):
-        nothing is stored.
+        """UploadDataset stores one file of examples: first `metadata`, then `chunk`s of its bytes. JSONL, JSON, CSV, Parquet and
+        plain text are read, in the forms chat, sharegpt, alpaca, prompt-completion and text; both are detected. Lines that
+        cannot be read are counted and named in the dataset, and no training takes the dataset until it is told to skip them.
+        Stored once by content, so it is safe to repeat.
+        INVALID_ARGUMENT (DATASET_EMPTY; DATASET_MALFORMED when no example of it can be read; UPLOAD_CORRUPT when size or
+        sha256 differ; UPLOAD_TOO_LARGE): nothing is stored.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDataset(self, request, context):
+        """GetDataset returns one dataset with every refused line, at most 1000. Safe to repeat.
+        NOT_FOUND (DATASET_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """ListDatasets returns datasets, newest first. Safe to repeat.
+        """ListDatasets returns datasets, newest first, each with its first refused lines. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteDataset(self, request, context):
+        """DeleteDataset removes a dataset; adapters trained on it stay. Safe to repeat: the second time it is NOT_FOUND.
+        NOT_FOUND (DATASET_NOT_FOUND). FAILED_PRECONDITION (IN_USE): a training that is queued or running needs it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewTraining(self, request, context):
+        """PreviewTraining shows what a training would see before it starts: the first examples token by token with the loss
+        mask, and lengths over the whole dataset. Only the base's tokenizer is read. Safe to repeat; starts nothing.
+        NOT_FOUND (DATASET_NOT_FOUND, BASE_MODEL_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD; DATASET_MALFORMED when the
+        base's chat template refuses an example or would drop its reasoning).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EstimateTraining(self, request, context):
-        """EstimateTraining says what a training would need before it starts. Safe to repeat; starts nothing.
+        """EstimateTraining says what a training would need before it starts, from the base's config.json alone. Safe to
+        repeat; starts nothing.
         NOT_FOUND (DATASET_NOT_FOUND, BASE_MODEL_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -93,8 +147,9 @@ class TrainerServiceServicer(object):
 
     def StartTraining(self, request, context):
         """StartTraining queues a training and returns its job. With a request_id it is safe to repeat: the same job comes back.
-        NOT_FOUND (DATASET_NOT_FOUND, BASE_MODEL_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD; REQUEST_ID_REUSED when
-        request_id came before with another body).
+        NOT_FOUND (DATASET_NOT_FOUND, BASE_MODEL_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD; DATASET_MALFORMED when lines of
+        the dataset were refused and settings.skip_refused is false; REQUEST_ID_REUSED when request_id came before with
+        another body).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,6 +157,22 @@ class TrainerServiceServicer(object):
 
     def ListAdapters(self, request, context):
         """ListAdapters returns finished adapters, newest first. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAdapter(self, request, context):
+        """GetAdapter returns one adapter with the measurements of every logged step. Safe to repeat.
+        NOT_FOUND (ADAPTER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAdapter(self, request, context):
+        """DeleteAdapter removes an adapter's folder; releases made of it stay. Safe to repeat: the second time it is NOT_FOUND.
+        NOT_FOUND (ADAPTER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -115,10 +186,25 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.UploadDatasetRequest.FromString,
                     response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.UploadDatasetResponse.SerializeToString,
             ),
+            'GetDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDataset,
+                    request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetRequest.FromString,
+                    response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetResponse.SerializeToString,
+            ),
             'ListDatasets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDatasets,
                     request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsRequest.FromString,
                     response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsResponse.SerializeToString,
+            ),
+            'DeleteDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteDataset,
+                    request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetRequest.FromString,
+                    response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetResponse.SerializeToString,
+            ),
+            'PreviewTraining': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewTraining,
+                    request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingRequest.FromString,
+                    response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingResponse.SerializeToString,
             ),
             'EstimateTraining': grpc.unary_unary_rpc_method_handler(
                     servicer.EstimateTraining,
@@ -134,6 +220,16 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.ListAdapters,
                     request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersRequest.FromString,
                     response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersResponse.SerializeToString,
+            ),
+            'GetAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAdapter,
+                    request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterRequest.FromString,
+                    response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterResponse.SerializeToString,
+            ),
+            'DeleteAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAdapter,
+                    request_deserializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterRequest.FromString,
+                    response_serializer=lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -175,6 +271,33 @@ class TrainerService(object):
             _registered_method=True)
 
     @staticmethod
+    def GetDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.trainer.v1.TrainerService/GetDataset',
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetRequest.SerializeToString,
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListDatasets(request,
             target,
             options=(),
@@ -191,6 +314,60 @@ class TrainerService(object):
             '/lorag.trainer.v1.TrainerService/ListDatasets',
             lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsRequest.SerializeToString,
             lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListDatasetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.trainer.v1.TrainerService/DeleteDataset',
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetRequest.SerializeToString,
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewTraining(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.trainer.v1.TrainerService/PreviewTraining',
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingRequest.SerializeToString,
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.PreviewTrainingResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -272,6 +449,60 @@ class TrainerService(object):
             '/lorag.trainer.v1.TrainerService/ListAdapters',
             lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersRequest.SerializeToString,
             lorag_dot_trainer_dot_v1_dot_trainer__pb2.ListAdaptersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.trainer.v1.TrainerService/GetAdapter',
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterRequest.SerializeToString,
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.GetAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.trainer.v1.TrainerService/DeleteAdapter',
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterRequest.SerializeToString,
+            lorag_dot_trainer_dot_v1_dot_trainer__pb2.DeleteAdapterResponse.FromString,
             options,
             channel_credentials,
             insecure,
