@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TORCH = "torch==2.13.0"
 LEFT_OUT = ["torch", "triton", "setuptools"]
+# Extras that no default environment has: the indexer's local embedder brings torch along.
+UNLOCKED_EXTRAS = {"local"}
 
 
 def distributions() -> list[Path]:
@@ -27,7 +29,8 @@ def requirements() -> list[str]:
     wanted = (ROOT / "requirements" / "dev.in").read_text().splitlines()
     for folder in distributions():
         project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-        extras = [r for group in project.get("optional-dependencies", {}).values() for r in group]
+        groups = project.get("optional-dependencies", {})
+        extras = [r for name, group in groups.items() if name not in UNLOCKED_EXTRAS for r in group]
         wanted += [*project.get("dependencies", []), *extras]
     return sorted({r for r in wanted if r and not r.startswith(("#", "lorag-"))})
 
