@@ -50,6 +50,21 @@ class IndexerServiceStub(object):
                 request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListDocumentsRequest.SerializeToString,
                 response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListDocumentsResponse.FromString,
                 _registered_method=True)
+        self.UpdateDocument = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/UpdateDocument',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentResponse.FromString,
+                _registered_method=True)
+        self.ListPages = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/ListPages',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesResponse.FromString,
+                _registered_method=True)
+        self.RenderPage = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/RenderPage',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageResponse.FromString,
+                _registered_method=True)
         self.DeleteDocument = channel.unary_unary(
                 '/lorag.indexer.v1.IndexerService/DeleteDocument',
                 request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.DeleteDocumentRequest.SerializeToString,
@@ -65,10 +80,30 @@ class IndexerServiceStub(object):
                 request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExportTextRequest.SerializeToString,
                 response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExportTextResponse.FromString,
                 _registered_method=True)
+        self.ExplainTokens = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/ExplainTokens',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensResponse.FromString,
+                _registered_method=True)
+        self.GetIndex = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/GetIndex',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexResponse.FromString,
+                _registered_method=True)
         self.StartReindex = channel.unary_unary(
                 '/lorag.indexer.v1.IndexerService/StartReindex',
                 request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexRequest.SerializeToString,
                 response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexResponse.FromString,
+                _registered_method=True)
+        self.StartIndexRollback = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/StartIndexRollback',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackResponse.FromString,
+                _registered_method=True)
+        self.StartFusionMeasurement = channel.unary_unary(
+                '/lorag.indexer.v1.IndexerService/StartFusionMeasurement',
+                request_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementRequest.SerializeToString,
+                response_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementResponse.FromString,
                 _registered_method=True)
 
 
@@ -77,9 +112,12 @@ class IndexerServiceServicer(object):
     """
 
     def UploadDocument(self, request_iterator, context):
-        """UploadDocument stores one PDF and queues its indexing: first `metadata`, then `chunk`s of its bytes. The same bytes
-        twice are one document, so it is safe to repeat; new bytes under a name that is taken replace that document.
-        INVALID_ARGUMENT (NOT_A_PDF, PDF_ENCRYPTED, UPLOAD_CORRUPT when size or sha256 differ, UPLOAD_TOO_LARGE).
+        """UploadDocument stores one PDF, Markdown or plain text file and queues its indexing: first `metadata`, then `chunk`s of
+        its bytes. The same bytes twice are one document, so it is safe to repeat; new bytes under a name that is taken replace
+        that document, which goes only when the new one is searchable.
+        INVALID_ARGUMENT (INVALID_FIELD: a name with `..` in it; DOCUMENT_EMPTY; NOT_A_PDF; PDF_DAMAGED; PDF_ENCRYPTED;
+        DOCUMENT_TOO_COMPLEX: opening it takes too much memory or time; TEXT_UNREADABLE: a text file in no known encoding;
+        UPLOAD_CORRUPT when size or sha256 differ; UPLOAD_TOO_LARGE; TOO_MANY_PAGES).
         FAILED_PRECONDITION (EMBEDDER_MISSING). Nothing is stored on error.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -94,7 +132,32 @@ class IndexerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListDocuments(self, request, context):
-        """ListDocuments returns documents, newest first. Safe to repeat.
+        """ListDocuments returns documents, newest first, all or those in a state or with a tag. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateDocument(self, request, context):
+        """UpdateDocument sets the tags and the date of a document, by which searches may be narrowed; nothing is indexed anew.
+        Safe to repeat. NOT_FOUND (DOCUMENT_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD: a tag that is empty or too long).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPages(self, request, context):
+        """ListPages returns what became of each page of a document: how its text was read, how good it is, and what was left out
+        of the running text. Pages that are not extracted yet are missing. Safe to repeat. NOT_FOUND (DOCUMENT_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenderPage(self, request, context):
+        """RenderPage draws a page of a PDF, with a span of its text highlighted. Safe to repeat.
+        NOT_FOUND (DOCUMENT_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD: page, span or width out of range).
+        FAILED_PRECONDITION (PAGE_NOT_DRAWABLE: not a PDF, or a page that takes too much memory or time to draw).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,9 +171,11 @@ class IndexerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Search(self, request, context):
-        """Search returns the chunks that fit a query best, by vector and keyword together. Safe to repeat.
-        INVALID_ARGUMENT (INVALID_FIELD: empty query). FAILED_PRECONDITION (INDEX_EMPTY). UNAVAILABLE
-        (MODEL_SERVER_UNAVAILABLE: the query could not be embedded).
+        """Search returns the chunks that fit a query best, by vector and keyword together. When the query cannot be embedded, a
+        hybrid search answers by keywords alone and says so in `notices`; a vector search fails. Safe to repeat.
+        INVALID_ARGUMENT (INVALID_FIELD: empty query, or a number out of range). NOT_FOUND (DOCUMENT_NOT_FOUND).
+        FAILED_PRECONDITION (INDEX_EMPTY; EMBEDDER_CHANGED in vector mode; RERANKER_MISSING). UNAVAILABLE
+        (MODEL_SERVER_UNAVAILABLE in vector mode).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,9 +189,44 @@ class IndexerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainTokens(self, request, context):
+        """ExplainTokens shows the terms that a text is searched by, as the index that serves cuts them. Safe to repeat.
+        INVALID_ARGUMENT (INVALID_FIELD: empty or too long).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetIndex(self, request, context):
+        """GetIndex returns what the index that serves was made with, the one kept for rollback, and the measured fusion.
+        Safe to repeat. Before the first document both are empty.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def StartReindex(self, request, context):
-        """StartReindex queues a new index over all documents with another embedder; the old one serves until it is complete.
+        """StartReindex queues a new index over all documents with another embedder; the old one serves until the new one is
+        complete, its counts are verified and its fusion is measured, and is kept for StartIndexRollback.
         With a request_id it is safe to repeat. NOT_FOUND (MODEL_NOT_FOUND). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartIndexRollback(self, request, context):
+        """StartIndexRollback queues the return to the index that was kept: documents that came since are added to it, then it
+        serves, and the other one is kept. With a request_id it is safe to repeat. FAILED_PRECONDITION (NO_PREVIOUS_INDEX;
+        EMBEDDER_CHANGED). NOT_FOUND (MODEL_NOT_FOUND: its embedder is gone). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartFusionMeasurement(self, request, context):
+        """StartFusionMeasurement queues a measurement of both legs and their mixes over questions whose passages are known, and
+        keeps the weight that it finds. With a request_id it is safe to repeat. FAILED_PRECONDITION (INDEX_EMPTY).
+        INVALID_ARGUMENT (INVALID_FIELD: a question without text). NOT_FOUND (DOCUMENT_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -150,6 +250,21 @@ def add_IndexerServiceServicer_to_server(servicer, server):
                     request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListDocumentsRequest.FromString,
                     response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListDocumentsResponse.SerializeToString,
             ),
+            'UpdateDocument': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateDocument,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentResponse.SerializeToString,
+            ),
+            'ListPages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPages,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesResponse.SerializeToString,
+            ),
+            'RenderPage': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenderPage,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageResponse.SerializeToString,
+            ),
             'DeleteDocument': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteDocument,
                     request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.DeleteDocumentRequest.FromString,
@@ -165,10 +280,30 @@ def add_IndexerServiceServicer_to_server(servicer, server):
                     request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExportTextRequest.FromString,
                     response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExportTextResponse.SerializeToString,
             ),
+            'ExplainTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainTokens,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensResponse.SerializeToString,
+            ),
+            'GetIndex': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetIndex,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexResponse.SerializeToString,
+            ),
             'StartReindex': grpc.unary_unary_rpc_method_handler(
                     servicer.StartReindex,
                     request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexRequest.FromString,
                     response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexResponse.SerializeToString,
+            ),
+            'StartIndexRollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartIndexRollback,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackResponse.SerializeToString,
+            ),
+            'StartFusionMeasurement': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartFusionMeasurement,
+                    request_deserializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementRequest.FromString,
+                    response_serializer=lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -264,6 +399,87 @@ class IndexerService(object):
             _registered_method=True)
 
     @staticmethod
+    def UpdateDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/UpdateDocument',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.UpdateDocumentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/ListPages',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.ListPagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenderPage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/RenderPage',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.RenderPageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteDocument(request,
             target,
             options=(),
@@ -345,6 +561,60 @@ class IndexerService(object):
             _registered_method=True)
 
     @staticmethod
+    def ExplainTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/ExplainTokens',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.ExplainTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetIndex(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/GetIndex',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.GetIndexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def StartReindex(request,
             target,
             options=(),
@@ -361,6 +631,60 @@ class IndexerService(object):
             '/lorag.indexer.v1.IndexerService/StartReindex',
             lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexRequest.SerializeToString,
             lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartReindexResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartIndexRollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/StartIndexRollback',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartIndexRollbackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartFusionMeasurement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.indexer.v1.IndexerService/StartFusionMeasurement',
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementRequest.SerializeToString,
+            lorag_dot_indexer_dot_v1_dot_indexer__pb2.StartFusionMeasurementResponse.FromString,
             options,
             channel_credentials,
             insecure,
