@@ -119,18 +119,26 @@ class StartConversionResponse(_message.Message):
     def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
 
 class StartPublicationRequest(_message.Message):
-    __slots__ = ("release_id", "request_id")
+    __slots__ = ("release_id", "request_id", "system", "license")
     RELEASE_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    LICENSE_FIELD_NUMBER: _ClassVar[int]
     release_id: str
     request_id: str
-    def __init__(self, release_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+    system: str
+    license: str
+    def __init__(self, release_id: _Optional[str] = ..., request_id: _Optional[str] = ..., system: _Optional[str] = ..., license: _Optional[str] = ...) -> None: ...
 
 class StartPublicationResponse(_message.Message):
-    __slots__ = ("job",)
+    __slots__ = ("job", "disk_bytes", "fits")
     JOB_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FITS_FIELD_NUMBER: _ClassVar[int]
     job: _jobs_pb2.Job
-    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ...) -> None: ...
+    disk_bytes: int
+    fits: bool
+    def __init__(self, job: _Optional[_Union[_jobs_pb2.Job, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., fits: bool = ...) -> None: ...
 
 class GetReleaseRequest(_message.Message):
     __slots__ = ("id",)

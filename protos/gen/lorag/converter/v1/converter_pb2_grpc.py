@@ -85,8 +85,11 @@ class ConverterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StartPublication(self, request, context):
-        """StartPublication queues the import of a release into the model server as `name:vN` and returns its job. With a
-        request_id it is safe to repeat; publishing a published release again changes nothing.
+        """StartPublication queues the import of a release into the model server as `name:vN` and returns its job. The name appears
+        only when the prompts that the server really makes have the token ids of training, the stop tokens are right and a smoke
+        question is answered; else the job fails by PARITY_FAILED, naming what differs. When the model server goes away, the job
+        says so and goes on once it is back. With a request_id it is safe to repeat; publishing a published release again checks
+        it again.
         NOT_FOUND (RELEASE_NOT_FOUND). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

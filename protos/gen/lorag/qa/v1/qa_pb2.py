@@ -22,43 +22,79 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from lorag.jobs.v1 import jobs_pb2 as lorag_dot_jobs_dot_v1_dot_jobs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14lorag/qa/v1/qa.proto\x12\x0blorag.qa.v1\"\xac\x01\n\x06\x43onfig\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x03 \x01(\t\x12\x13\n\x0btemperature\x18\x04 \x01(\x01\x12\x0f\n\x07num_ctx\x18\x05 \x01(\x05\x12\r\n\x05top_k\x18\x06 \x01(\x05\x12\x15\n\rvector_weight\x18\x07 \x01(\x01\x12\x10\n\x08\x65mbedder\x18\x08 \x01(\t\x12\x0f\n\x07history\x18\t \x03(\t\"\x95\x01\n\x06Source\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x15\n\rdocument_name\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\x12\x12\n\nspan_start\x18\x05 \x01(\x05\x12\x10\n\x08span_end\x18\x06 \x01(\x05\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\r\n\x05score\x18\x08 \x01(\x01\"\x93\x01\n\rAnswerRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12\x18\n\x0btemperature\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0c\x64ocument_ids\x18\x05 \x03(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\x05\x42\x0e\n\x0c_temperature\"y\n\x0e\x41nswerResponse\x12\'\n\x07sources\x18\x01 \x01(\x0b\x32\x14.lorag.qa.v1.SourcesH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.lorag.qa.v1.AnswerEndH\x00\x42\x07\n\x05\x65vent\"/\n\x07Sources\x12$\n\x07sources\x18\x01 \x03(\x0b\x32\x13.lorag.qa.v1.Source\"\xbc\x01\n\tAnswerEnd\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x18\n\x10\x65valuated_tokens\x18\x03 \x01(\x05\x12\x15\n\ranswer_tokens\x18\x04 \x01(\x05\x12\r\n\x05\x63ited\x18\x05 \x03(\x05\x12\x15\n\rfinish_reason\x18\x06 \x01(\t\x12\x1b\n\x13\x66irst_token_seconds\x18\x07 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x08 \x01(\x01\",\n\x16\x41\x63tivateReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\">\n\x17\x41\x63tivateReleaseResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"\x18\n\x16RollbackReleaseRequest\">\n\x17RollbackReleaseResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"\x12\n\x10GetConfigRequest\"8\n\x11GetConfigResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"\xf5\x01\n\x13UpdateConfigRequest\x12\x15\n\x08\x62\x61se_url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07num_ctx\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x1a\n\rvector_weight\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08\x65mbedder\x18\x06 \x01(\tH\x05\x88\x01\x01\x42\x0b\n\t_base_urlB\x0e\n\x0c_temperatureB\n\n\x08_num_ctxB\x08\n\x06_top_kB\x10\n\x0e_vector_weightB\x0b\n\t_embedder\";\n\x14UpdateConfigResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config2\xad\x03\n\tQaService\x12\x43\n\x06\x41nswer\x12\x1a.lorag.qa.v1.AnswerRequest\x1a\x1b.lorag.qa.v1.AnswerResponse0\x01\x12\\\n\x0f\x41\x63tivateRelease\x12#.lorag.qa.v1.ActivateReleaseRequest\x1a$.lorag.qa.v1.ActivateReleaseResponse\x12\\\n\x0fRollbackRelease\x12#.lorag.qa.v1.RollbackReleaseRequest\x1a$.lorag.qa.v1.RollbackReleaseResponse\x12J\n\tGetConfig\x12\x1d.lorag.qa.v1.GetConfigRequest\x1a\x1e.lorag.qa.v1.GetConfigResponse\x12S\n\x0cUpdateConfig\x12 .lorag.qa.v1.UpdateConfigRequest\x1a!.lorag.qa.v1.UpdateConfigResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14lorag/qa/v1/qa.proto\x12\x0blorag.qa.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18lorag/jobs/v1/jobs.proto\"\xd4\x01\n\x06\x43onfig\x12\r\n\x05model\x18\x01 \x01(\t\x12\x12\n\nrelease_id\x18\x02 \x01(\t\x12\x10\n\x08\x62\x61se_url\x18\x03 \x01(\t\x12\x13\n\x0btemperature\x18\x04 \x01(\x01\x12\x0f\n\x07num_ctx\x18\x05 \x01(\x05\x12\r\n\x05top_k\x18\x06 \x01(\x05\x12\x15\n\rvector_weight\x18\x07 \x01(\x01\x12\x10\n\x08\x65mbedder\x18\x08 \x01(\t\x12\x0f\n\x07history\x18\t \x03(\t\x12\x0f\n\x07problem\x18\n \x01(\t\x12\x15\n\rkeep_releases\x18\x0b \x01(\x05\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\x01\x12\x0b\n\x03top\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0e\n\x06\x62ottom\x18\x04 \x01(\x01\"\xca\x01\n\x06Source\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x15\n\rdocument_name\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\x12\x12\n\nspan_start\x18\x05 \x01(\x05\x12\x10\n\x08span_end\x18\x06 \x01(\x05\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\r\n\x05score\x18\x08 \x01(\x01\x12\x1f\n\x05\x62oxes\x18\t \x03(\x0b\x32\x10.lorag.qa.v1.Box\x12\x12\n\nsuspicious\x18\n \x01(\x08\"5\n\x04Turn\x12\x1f\n\x04role\x18\x01 \x01(\x0e\x32\x11.lorag.qa.v1.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xaa\x01\n\x08\x43itation\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x13\n\x0b\x64ocument_id\x18\x02 \x01(\t\x12\x15\n\rdocument_name\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\x12\x12\n\nspan_start\x18\x05 \x01(\x05\x12\x10\n\x08span_end\x18\x06 \x01(\x05\x12\r\n\x05quote\x18\x07 \x01(\t\x12\x1f\n\x05\x62oxes\x18\x08 \x03(\x0b\x32\x10.lorag.qa.v1.Box\"\xce\x01\n\x08Sentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12+\n\x06status\x18\x04 \x01(\x0e\x32\x1b.lorag.qa.v1.SentenceStatus\x12\x0f\n\x07support\x18\x05 \x01(\x01\x12(\n\tcitations\x18\x06 \x03(\x0b\x32\x15.lorag.qa.v1.Citation\x12\x0e\n\x06marked\x18\x07 \x03(\x05\x12\x0e\n\x06reason\x18\x08 \x01(\t\x12\x10\n\x08withheld\x18\t \x01(\x08\"\xa0\x01\n\x06Tokens\x12\x10\n\x08\x62udgeted\x18\x01 \x01(\x05\x12\x0c\n\x04sent\x18\x02 \x01(\x05\x12\x16\n\tevaluated\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\x05\x12\r\n\x05\x65xact\x18\x05 \x01(\x08\x12\x19\n\x11passages_left_out\x18\x06 \x01(\x05\x12\x16\n\x0eturns_left_out\x18\x07 \x01(\x05\x42\x0c\n\n_evaluated\"\xde\x01\n\rAnswerRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\r\n\x05top_k\x18\x03 \x01(\x05\x12\x18\n\x0btemperature\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0c\x64ocument_ids\x18\x05 \x03(\t\x12\x12\n\nmax_tokens\x18\x06 \x01(\x05\x12%\n\x04mode\x18\x07 \x01(\x0e\x32\x17.lorag.qa.v1.AnswerMode\x12\"\n\x07history\x18\x08 \x03(\x0b\x32\x11.lorag.qa.v1.TurnB\x0e\n\x0c_temperature\"\x8d\x01\n\x0e\x41nswerResponse\x12\'\n\x07sources\x18\x01 \x01(\x0b\x32\x14.lorag.qa.v1.SourcesH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12%\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x16.lorag.qa.v1.AnswerEndH\x00\x12\x12\n\x08thinking\x18\x04 \x01(\tH\x00\x42\x07\n\x05\x65vent\"O\n\x07Sources\x12$\n\x07sources\x18\x01 \x03(\x0b\x32\x13.lorag.qa.v1.Source\x12\r\n\x05query\x18\x02 \x01(\t\x12\x0f\n\x07notices\x18\x03 \x03(\t\"\xc5\x02\n\tAnswerEnd\x12\r\n\x05model\x18\x01 \x01(\t\x12\x15\n\rprompt_tokens\x18\x02 \x01(\x05\x12\x18\n\x10\x65valuated_tokens\x18\x03 \x01(\x05\x12\x15\n\ranswer_tokens\x18\x04 \x01(\x05\x12\r\n\x05\x63ited\x18\x05 \x03(\x05\x12\x15\n\rfinish_reason\x18\x06 \x01(\t\x12\x1b\n\x13\x66irst_token_seconds\x18\x07 \x01(\x01\x12\x15\n\rtotal_seconds\x18\x08 \x01(\x01\x12(\n\tsentences\x18\t \x03(\x0b\x32\x15.lorag.qa.v1.Sentence\x12\x10\n\x08\x61nswered\x18\n \x01(\x08\x12\x0f\n\x07refusal\x18\x0b \x01(\t\x12#\n\x06tokens\x18\x0c \x01(\x0b\x32\x13.lorag.qa.v1.Tokens\x12\x15\n\rqueue_seconds\x18\r \x01(\x01\";\n\x16\x41\x63tivateReleaseRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\r\n\x05\x66orce\x18\x02 \x01(\x08\">\n\x17\x41\x63tivateReleaseResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"\x18\n\x16RollbackReleaseRequest\">\n\x17RollbackReleaseResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"U\n\x0cTestQuestion\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x10\n\x08\x65xpected\x18\x02 \x03(\t\x12\x13\n\x0b\x64ocument_id\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\x05\"\x98\x01\n\x16StartEvaluationRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x02 \x01(\t\x12,\n\tquestions\x18\x03 \x03(\x0b\x32\x19.lorag.qa.v1.TestQuestion\x12\x16\n\x0equestion_count\x18\x04 \x01(\x05\x12\x12\n\nrequest_id\x18\x05 \x01(\t\":\n\x17StartEvaluationResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.lorag.jobs.v1.Job\"\xc5\x01\n\x07Quality\x12\r\n\x05model\x18\x01 \x01(\t\x12\x13\n\x0b\x63orrectness\x18\x02 \x01(\x01\x12\x1a\n\x12\x63itation_precision\x18\x03 \x01(\x01\x12\x17\n\x0f\x63itation_recall\x18\x04 \x01(\x01\x12\x0f\n\x07refusal\x18\x05 \x01(\x01\x12\x11\n\tsupported\x18\x06 \x01(\x01\x12\x17\n\x0f\x66irst_token_p50\x18\x07 \x01(\x01\x12\x11\n\ttotal_p50\x18\x08 \x01(\x01\x12\x11\n\ttotal_p95\x18\t \x01(\x01\"D\n\nDifference\x12\r\n\x05score\x18\x01 \x01(\t\x12\x0c\n\x04mean\x18\x02 \x01(\x01\x12\x0b\n\x03low\x18\x03 \x01(\x01\x12\x0c\n\x04high\x18\x04 \x01(\x01\"\xf9\x02\n\nEvaluation\x12\x12\n\nrelease_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61seline\x18\x02 \x01(\t\x12%\n\x07verdict\x18\x03 \x01(\x0e\x32\x14.lorag.qa.v1.Verdict\x12\x0f\n\x07summary\x18\x04 \x01(\t\x12\x16\n\x0equestion_count\x18\x05 \x01(\x05\x12\x1a\n\x12unanswerable_count\x18\x06 \x01(\x05\x12\x11\n\tgenerated\x18\x07 \x01(\x08\x12\'\n\tcandidate\x18\x08 \x01(\x0b\x32\x14.lorag.qa.v1.Quality\x12%\n\x07\x63urrent\x18\t \x01(\x0b\x32\x14.lorag.qa.v1.Quality\x12,\n\x0b\x64ifferences\x18\n \x03(\x0b\x32\x17.lorag.qa.v1.Difference\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x65valuation_json\x18\x0c \x01(\t\"*\n\x14GetEvaluationRequest\x12\x12\n\nrelease_id\x18\x01 \x01(\t\"D\n\x15GetEvaluationResponse\x12+\n\nevaluation\x18\x01 \x01(\x0b\x32\x17.lorag.qa.v1.Evaluation\"\x12\n\x10GetConfigRequest\"8\n\x11GetConfigResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config\"\xa3\x02\n\x13UpdateConfigRequest\x12\x15\n\x08\x62\x61se_url\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x14\n\x07num_ctx\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x12\n\x05top_k\x18\x04 \x01(\x05H\x03\x88\x01\x01\x12\x1a\n\rvector_weight\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x15\n\x08\x65mbedder\x18\x06 \x01(\tH\x05\x88\x01\x01\x12\x1a\n\rkeep_releases\x18\x07 \x01(\x05H\x06\x88\x01\x01\x42\x0b\n\t_base_urlB\x0e\n\x0c_temperatureB\n\n\x08_num_ctxB\x08\n\x06_top_kB\x10\n\x0e_vector_weightB\x0b\n\t_embedderB\x10\n\x0e_keep_releases\";\n\x14UpdateConfigResponse\x12#\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x13.lorag.qa.v1.Config*W\n\nAnswerMode\x12\x1b\n\x17\x41NSWER_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41NSWER_MODE_OPEN\x10\x01\x12\x16\n\x12\x41NSWER_MODE_STRICT\x10\x02*\xb1\x01\n\x0eSentenceStatus\x12\x1f\n\x1bSENTENCE_STATUS_UNSPECIFIED\x10\x00\x12\x1d\n\x19SENTENCE_STATUS_SUPPORTED\x10\x01\x12\x1f\n\x1bSENTENCE_STATUS_UNSUPPORTED\x10\x02\x12 \n\x1cSENTENCE_STATUS_CONTRADICTED\x10\x03\x12\x1c\n\x18SENTENCE_STATUS_NO_CLAIM\x10\x04*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02*~\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x12\n\x0eVERDICT_BETTER\x10\x01\x12\x19\n\x15VERDICT_NO_DIFFERENCE\x10\x02\x12\x11\n\rVERDICT_WORSE\x10\x03\x12\x18\n\x14VERDICT_NOT_COMPARED\x10\x04\x32\xe3\x04\n\tQaService\x12\x43\n\x06\x41nswer\x12\x1a.lorag.qa.v1.AnswerRequest\x1a\x1b.lorag.qa.v1.AnswerResponse0\x01\x12\\\n\x0f\x41\x63tivateRelease\x12#.lorag.qa.v1.ActivateReleaseRequest\x1a$.lorag.qa.v1.ActivateReleaseResponse\x12\\\n\x0fRollbackRelease\x12#.lorag.qa.v1.RollbackReleaseRequest\x1a$.lorag.qa.v1.RollbackReleaseResponse\x12\\\n\x0fStartEvaluation\x12#.lorag.qa.v1.StartEvaluationRequest\x1a$.lorag.qa.v1.StartEvaluationResponse\x12V\n\rGetEvaluation\x12!.lorag.qa.v1.GetEvaluationRequest\x1a\".lorag.qa.v1.GetEvaluationResponse\x12J\n\tGetConfig\x12\x1d.lorag.qa.v1.GetConfigRequest\x1a\x1e.lorag.qa.v1.GetConfigResponse\x12S\n\x0cUpdateConfig\x12 .lorag.qa.v1.UpdateConfigRequest\x1a!.lorag.qa.v1.UpdateConfigResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lorag.qa.v1.qa_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONFIG']._serialized_start=38
-  _globals['_CONFIG']._serialized_end=210
-  _globals['_SOURCE']._serialized_start=213
-  _globals['_SOURCE']._serialized_end=362
-  _globals['_ANSWERREQUEST']._serialized_start=365
-  _globals['_ANSWERREQUEST']._serialized_end=512
-  _globals['_ANSWERRESPONSE']._serialized_start=514
-  _globals['_ANSWERRESPONSE']._serialized_end=635
-  _globals['_SOURCES']._serialized_start=637
-  _globals['_SOURCES']._serialized_end=684
-  _globals['_ANSWEREND']._serialized_start=687
-  _globals['_ANSWEREND']._serialized_end=875
-  _globals['_ACTIVATERELEASEREQUEST']._serialized_start=877
-  _globals['_ACTIVATERELEASEREQUEST']._serialized_end=921
-  _globals['_ACTIVATERELEASERESPONSE']._serialized_start=923
-  _globals['_ACTIVATERELEASERESPONSE']._serialized_end=985
-  _globals['_ROLLBACKRELEASEREQUEST']._serialized_start=987
-  _globals['_ROLLBACKRELEASEREQUEST']._serialized_end=1011
-  _globals['_ROLLBACKRELEASERESPONSE']._serialized_start=1013
-  _globals['_ROLLBACKRELEASERESPONSE']._serialized_end=1075
-  _globals['_GETCONFIGREQUEST']._serialized_start=1077
-  _globals['_GETCONFIGREQUEST']._serialized_end=1095
-  _globals['_GETCONFIGRESPONSE']._serialized_start=1097
-  _globals['_GETCONFIGRESPONSE']._serialized_end=1153
-  _globals['_UPDATECONFIGREQUEST']._serialized_start=1156
-  _globals['_UPDATECONFIGREQUEST']._serialized_end=1401
-  _globals['_UPDATECONFIGRESPONSE']._serialized_start=1403
-  _globals['_UPDATECONFIGRESPONSE']._serialized_end=1462
-  _globals['_QASERVICE']._serialized_start=1465
-  _globals['_QASERVICE']._serialized_end=1894
+  _globals['_ANSWERMODE']._serialized_start=3673
+  _globals['_ANSWERMODE']._serialized_end=3760
+  _globals['_SENTENCESTATUS']._serialized_start=3763
+  _globals['_SENTENCESTATUS']._serialized_end=3940
+  _globals['_ROLE']._serialized_start=3942
+  _globals['_ROLE']._serialized_end=4005
+  _globals['_VERDICT']._serialized_start=4007
+  _globals['_VERDICT']._serialized_end=4133
+  _globals['_CONFIG']._serialized_start=97
+  _globals['_CONFIG']._serialized_end=309
+  _globals['_BOX']._serialized_start=311
+  _globals['_BOX']._serialized_end=374
+  _globals['_SOURCE']._serialized_start=377
+  _globals['_SOURCE']._serialized_end=579
+  _globals['_TURN']._serialized_start=581
+  _globals['_TURN']._serialized_end=634
+  _globals['_CITATION']._serialized_start=637
+  _globals['_CITATION']._serialized_end=807
+  _globals['_SENTENCE']._serialized_start=810
+  _globals['_SENTENCE']._serialized_end=1016
+  _globals['_TOKENS']._serialized_start=1019
+  _globals['_TOKENS']._serialized_end=1179
+  _globals['_ANSWERREQUEST']._serialized_start=1182
+  _globals['_ANSWERREQUEST']._serialized_end=1404
+  _globals['_ANSWERRESPONSE']._serialized_start=1407
+  _globals['_ANSWERRESPONSE']._serialized_end=1548
+  _globals['_SOURCES']._serialized_start=1550
+  _globals['_SOURCES']._serialized_end=1629
+  _globals['_ANSWEREND']._serialized_start=1632
+  _globals['_ANSWEREND']._serialized_end=1957
+  _globals['_ACTIVATERELEASEREQUEST']._serialized_start=1959
+  _globals['_ACTIVATERELEASEREQUEST']._serialized_end=2018
+  _globals['_ACTIVATERELEASERESPONSE']._serialized_start=2020
+  _globals['_ACTIVATERELEASERESPONSE']._serialized_end=2082
+  _globals['_ROLLBACKRELEASEREQUEST']._serialized_start=2084
+  _globals['_ROLLBACKRELEASEREQUEST']._serialized_end=2108
+  _globals['_ROLLBACKRELEASERESPONSE']._serialized_start=2110
+  _globals['_ROLLBACKRELEASERESPONSE']._serialized_end=2172
+  _globals['_TESTQUESTION']._serialized_start=2174
+  _globals['_TESTQUESTION']._serialized_end=2259
+  _globals['_STARTEVALUATIONREQUEST']._serialized_start=2262
+  _globals['_STARTEVALUATIONREQUEST']._serialized_end=2414
+  _globals['_STARTEVALUATIONRESPONSE']._serialized_start=2416
+  _globals['_STARTEVALUATIONRESPONSE']._serialized_end=2474
+  _globals['_QUALITY']._serialized_start=2477
+  _globals['_QUALITY']._serialized_end=2674
+  _globals['_DIFFERENCE']._serialized_start=2676
+  _globals['_DIFFERENCE']._serialized_end=2744
+  _globals['_EVALUATION']._serialized_start=2747
+  _globals['_EVALUATION']._serialized_end=3124
+  _globals['_GETEVALUATIONREQUEST']._serialized_start=3126
+  _globals['_GETEVALUATIONREQUEST']._serialized_end=3168
+  _globals['_GETEVALUATIONRESPONSE']._serialized_start=3170
+  _globals['_GETEVALUATIONRESPONSE']._serialized_end=3238
+  _globals['_GETCONFIGREQUEST']._serialized_start=3240
+  _globals['_GETCONFIGREQUEST']._serialized_end=3258
+  _globals['_GETCONFIGRESPONSE']._serialized_start=3260
+  _globals['_GETCONFIGRESPONSE']._serialized_end=3316
+  _globals['_UPDATECONFIGREQUEST']._serialized_start=3319
+  _globals['_UPDATECONFIGREQUEST']._serialized_end=3610
+  _globals['_UPDATECONFIGRESPONSE']._serialized_start=3612
+  _globals['_UPDATECONFIGRESPONSE']._serialized_end=3671
+  _globals['_QASERVICE']._serialized_start=4136
+  _globals['_QASERVICE']._serialized_end=4747
 # @@protoc_insertion_point(module_scope)

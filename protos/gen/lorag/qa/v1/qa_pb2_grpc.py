@@ -50,6 +50,16 @@ class QaServiceStub(object):
                 request_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseRequest.SerializeToString,
                 response_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseResponse.FromString,
                 _registered_method=True)
+        self.StartEvaluation = channel.unary_unary(
+                '/lorag.qa.v1.QaService/StartEvaluation',
+                request_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationRequest.SerializeToString,
+                response_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationResponse.FromString,
+                _registered_method=True)
+        self.GetEvaluation = channel.unary_unary(
+                '/lorag.qa.v1.QaService/GetEvaluation',
+                request_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationRequest.SerializeToString,
+                response_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationResponse.FromString,
+                _registered_method=True)
         self.GetConfig = channel.unary_unary(
                 '/lorag.qa.v1.QaService/GetConfig',
                 request_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.GetConfigRequest.SerializeToString,
@@ -67,10 +77,13 @@ class QaServiceServicer(object):
     """
 
     def Answer(self, request, context):
-        """Answer streams an answer: first `sources`, then `text` pieces, then exactly one `end`. Safe to repeat (a repeat
-        generates anew). INVALID_ARGUMENT (INVALID_FIELD: empty question). FAILED_PRECONDITION (NO_ACTIVE_RELEASE,
-        INDEX_EMPTY, CONTEXT_OVERFLOW). NOT_FOUND (MODEL_NOT_FOUND). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE,
-        SERVICE_UNAVAILABLE: the indexer). An error may also end a stream that has begun.
+        """Answer streams an answer: first `sources`, then `thinking` and `text` pieces, then exactly one `end`, which carries the
+        check of every sentence against the passages. Safe to repeat (a repeat generates anew). Cancelling it stops the
+        generation. Questions beyond those answered at once wait in turn, a turn for each caller.
+        INVALID_ARGUMENT (INVALID_FIELD: empty question). FAILED_PRECONDITION (NO_ACTIVE_RELEASE, INDEX_EMPTY, CONTEXT_OVERFLOW).
+        NOT_FOUND (MODEL_NOT_FOUND). RESOURCE_EXHAUSTED (TOO_MANY_QUESTIONS: the queue is full; OUT_OF_MEMORY: the model does not
+        fit the model server's memory). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_FAILED, GPU_BUSY: a training holds the
+        GPU; SERVICE_UNAVAILABLE: the indexer). An error may also end a stream that has begun.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,8 +91,10 @@ class QaServiceServicer(object):
 
     def ActivateRelease(self, request, context):
         """ActivateRelease makes a published release the one that answers, from the next question on, and keeps the current one
-        for RollbackRelease. Activating the active release changes nothing.
-        NOT_FOUND (RELEASE_NOT_FOUND; MODEL_NOT_FOUND: not published). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE).
+        for RollbackRelease. Activating the active release changes nothing. A release that its evaluation found worse than the
+        active one is refused, unless `force` is set.
+        NOT_FOUND (RELEASE_NOT_FOUND; MODEL_NOT_FOUND: not published). FAILED_PRECONDITION (RELEASE_WORSE).
+        UNAVAILABLE (MODEL_SERVER_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,8 +108,26 @@ class QaServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartEvaluation(self, request, context):
+        """StartEvaluation queues the gate: the same questions are answered by a release and by the active one (or the one named),
+        both are scored, and the comparison is kept in evaluation.json beside the release. When the model server goes away, the
+        job waits for it and goes on with the next question. With a request_id it is safe to repeat.
+        NOT_FOUND (RELEASE_NOT_FOUND). INVALID_ARGUMENT (INVALID_FIELD: a question without text; REQUEST_ID_REUSED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEvaluation(self, request, context):
+        """GetEvaluation returns the last evaluation of a release. Safe to repeat.
+        NOT_FOUND (RELEASE_NOT_FOUND, EVALUATION_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetConfig(self, request, context):
-        """GetConfig returns rag_config.yaml as it is. Safe to repeat.
+        """GetConfig returns rag_config.yaml as it is used. Safe to repeat.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,7 +135,7 @@ class QaServiceServicer(object):
 
     def UpdateConfig(self, request, context):
         """UpdateConfig changes the settings that are set in the request; the next question feels it. Safe to repeat.
-        INVALID_ARGUMENT (CONFIG_INVALID).
+        INVALID_ARGUMENT (CONFIG_INVALID; also when the file was edited by hand and is broken, naming the line).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +158,16 @@ def add_QaServiceServicer_to_server(servicer, server):
                     servicer.RollbackRelease,
                     request_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseRequest.FromString,
                     response_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseResponse.SerializeToString,
+            ),
+            'StartEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartEvaluation,
+                    request_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationRequest.FromString,
+                    response_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationResponse.SerializeToString,
+            ),
+            'GetEvaluation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvaluation,
+                    request_deserializer=lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationRequest.FromString,
+                    response_serializer=lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationResponse.SerializeToString,
             ),
             'GetConfig': grpc.unary_unary_rpc_method_handler(
                     servicer.GetConfig,
@@ -219,6 +262,60 @@ class QaService(object):
             '/lorag.qa.v1.QaService/RollbackRelease',
             lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseRequest.SerializeToString,
             lorag_dot_qa_dot_v1_dot_qa__pb2.RollbackReleaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.qa.v1.QaService/StartEvaluation',
+            lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationRequest.SerializeToString,
+            lorag_dot_qa_dot_v1_dot_qa__pb2.StartEvaluationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvaluation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.qa.v1.QaService/GetEvaluation',
+            lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationRequest.SerializeToString,
+            lorag_dot_qa_dot_v1_dot_qa__pb2.GetEvaluationResponse.FromString,
             options,
             channel_credentials,
             insecure,
