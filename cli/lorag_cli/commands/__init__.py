@@ -1,0 +1,1 @@
+"""The commands, a file an area. `main` adds each area's `app` to the `lorag` command."""

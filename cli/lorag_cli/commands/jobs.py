@@ -1,0 +1,46 @@
+"""Jobs of every service."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lorag_cli import output
+from lorag_cli.client import CliError
+from lorag_cli.commands.shared import Json, area, client
+from lorag_cli.output import follow, out, print_json, state, table
+
+app = area()
+
+
+@app.command()
+def jobs(
+    job_id: Annotated[str, typer.Argument(help="One job; all when not given.")] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Ask it to stop.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List jobs, or show, follow or cancel one."""
+    if not job_id:
+        if cancel or watch:
+            raise CliError("Which job?", "Name it: lorag jobs ID --cancel.", code=2)
+        found = client().get("/jobs")
+        if as_json:
+            print_json(found)
+            return
+        rows = [{**j, "state": state(j), "stage": (j.get("progress") or {}).get("stage", "")} for j in found["jobs"]]
+        table(rows, Id="id", Kind="kind", State="state", Stage="stage", Created="create_time")
+        for name in found["unavailable"]:
+            output.err.print(f"The {name} does not answer; its jobs are missing here.")
+        return
+    if cancel:
+        job = client().post(f"/jobs/{job_id}:cancel")["job"]
+    else:
+        job = client().get(f"/jobs/{job_id}")["job"]
+    if watch:
+        follow(client(), job, as_json=as_json)
+    elif as_json:
+        print_json(job)
+    else:
+        out.print_json(data=job)

@@ -1,0 +1,33 @@
+"""What runs here and not in the gateway: all services, and the demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lorag_cli.commands.shared import area
+
+app = area()
+
+
+@app.command()
+def up(
+    as_json: Annotated[bool, typer.Option("--json", help="Say in one JSON line when all is healthy.")] = False,
+) -> None:
+    """Start all services on this machine and keep them running until Ctrl-C."""
+    from lorag_cli.up import run
+
+    raise typer.Exit(run(as_json=as_json))
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Data folder; wiped when it is a demo's.")] = Path("data/demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Only the last line, one JSON object.")] = False,
+) -> None:
+    """Everything once, from nothing: train, release, index, ask, and measure."""
+    from lorag_cli.demo import run
+
+    raise typer.Exit(run(data, quiet=as_json))
