@@ -77,6 +77,21 @@ class ModelServer:
         with _translated(self.url):
             return {str(m.model): str(m.digest) for m in self._client.list().models}
 
+    def loaded(self) -> list[str]:
+        """Names of the models that are in memory now."""
+        with _translated(self.url):
+            return [str(m.model) for m in self._client.ps().models]
+
+    def load(self, model: str) -> None:
+        """Bring a model into memory. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            self._client.generate(model)
+
+    def unload(self, model: str) -> None:
+        """Take a model out of memory. MODEL_NOT_FOUND."""
+        with _translated(self.url):
+            self._client.generate(model, keep_alive=0)
+
     def show(self, model: str) -> ollama.ShowResponse:
         """What the server knows of a model. MODEL_NOT_FOUND."""
         with _translated(self.url):
