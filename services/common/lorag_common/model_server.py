@@ -77,7 +77,7 @@ class ModelServer:
         with _translated(self.url):
             return {str(m.model): str(m.digest) for m in self._client.list().models}
 
-    def loaded(self) -> list[str]:
+    def loaded(self) -> Sequence[str]:
         """Names of the models that are in memory now."""
         with _translated(self.url):
             return [str(m.model) for m in self._client.ps().models]
