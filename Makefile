@@ -12,7 +12,8 @@ BUILD_JOBS ?= $(shell nproc)
 setup: $(VENV)/.ready
 
 # torch first and by version alone: the same line finds a CPU or a CUDA build, whichever this machine is set up for.
-$(VENV)/.ready: requirements/lock.txt requirements/distributions.txt $(wildcard */pyproject.toml services/*/pyproject.toml)
+$(VENV)/.ready: requirements/lock.txt requirements/distributions.txt $(wildcard */pyproject.toml services/*/pyproject.toml) \
+    services/converter/setup.py $(wildcard services/converter/native/*)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -q 'setuptools>=77' $(TORCH)
 	CMAKE_BUILD_PARALLEL_LEVEL=$(BUILD_JOBS) $(BIN)/pip install -q --require-hashes -r requirements/lock.txt
@@ -55,4 +56,5 @@ tiny-base: setup
 	$(BIN)/python -m lorag_demo.tiny_base --out demo/tiny_base
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache data/demo services/converter/vendor
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache data/demo services/converter/vendor \
+	  services/converter/build services/converter/lorag_converter/*.so

@@ -19,46 +19,49 @@ from lorag_converter import ggml, vendor
 
 vendor.activate()
 
-from lorag_converter.writer import _lines, _remember
+from lorag_converter.output import remember, remembered
 
 TINY_BASE = Path(__file__).resolve().parents[2] / "demo" / "tiny_base"
-# Exports argv[1] to argv[2] as type argv[3]; prints each tensor it writes; kills itself after argv[4] of them.
+# Exports argv[1] to argv[2] as type argv[3]; prints each tensor that it begins; once argv[4] tensors are on disk it kills
+# itself.
 KILLABLE = """
 import os, signal, sys
 from pathlib import Path
-from lorag_converter import export, writer
-written, real = [], writer._write_tensor
-def counted(pool, fd, tensor, planned, position):
-    real(pool, fd, tensor, planned, position)
-    written.append(planned.name)
+from lorag_converter import export, pipeline
+real, durable = pipeline.Pipeline.write, []
+def printed(self, planned, tensor, position):
     print(planned.name, flush=True)
+    real(self, planned, tensor, position)
 def progress(done, total):
-    if len(written) == int(sys.argv[4]):
+    durable.append(done)
+    if len(durable) == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
-writer._write_tensor = counted
+pipeline.Pipeline.write = printed
 export.torch.set_num_threads(1)
 export.export(Path(sys.argv[1]), None, Path(sys.argv[2]), quantization=sys.argv[3], progress=progress)
 """
 
 
 def export(out: Path, quantization: str, die_after: int = -1) -> list[str]:
-    """Export the tiny base; the tensors that were written, before the kill if there was one."""
+    """Export the tiny base; the tensors that were begun, before the kill if there was one."""
     command = [sys.executable, "-c", KILLABLE, str(TINY_BASE), str(out), quantization, str(die_after)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == (0 if die_after < 0 else -signal.SIGKILL), done.stderr
     return done.stdout.split()
 
 
-def test_lines_tensors_are_not_written_again(tmp_path: Path) -> None:
+def test_finished_tensors_are_not_written_again(tmp_path: Path) -> None:
     export(tmp_path / "whole.gguf", "Q4_K_M")
     out = tmp_path / "cut.gguf"
 
     first = export(out, "Q4_K_M", die_after=7)
     assert not out.exists(), "a half-written file has the final name"
+    durable = remembered(out.with_name("cut.gguf.journal"))[1:]
     last = export(out, "Q4_K_M")
 
-    assert len(first) == 7
-    assert not set(first) & set(last)
+    assert len(durable) >= 7
+    assert set(durable) <= set(first)
+    assert not set(durable) & set(last)
     assert sha256_file(out) == sha256_file(tmp_path / "whole.gguf")
 
 
@@ -74,11 +77,11 @@ def test_what_was_left_of_another_type_is_not_taken_over(tmp_path: Path) -> None
 
 def test_half_a_line_of_a_killed_writer_does_not_count(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    _remember(journal, "blk.0.attn_q.weight")
+    remember(journal, "blk.0.attn_q.weight")
     with journal.open("a") as f:
         f.write(json.dumps("blk.0.attn_k.weight")[:9])
 
-    assert _lines(journal) == ["blk.0.attn_q.weight"]
+    assert remembered(journal) == ["blk.0.attn_q.weight"]
 
 
 def test_the_log_callback_lives_as_long_as_llama_cpp_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

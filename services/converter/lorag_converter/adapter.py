@@ -142,6 +142,23 @@ class Adapter:
         rows = self._apply_embedding(module, rows, first, last)
         return self._apply_tokens(module, rows, first, last)
 
+    def is_plain(self, name: str) -> bool:
+        """Whether the adapter does nothing to this tensor, or only adds `delta` to it, unrounded."""
+        if experts.slice_of(name, self.config) or experts.router_module(name, self.config):
+            return False
+        module, _, what = name.rpartition(".")
+        if what != "weight":
+            return what != "bias" or f"{module}.lora_B.bias" not in self.tensors
+        touched = {part for part in PARTS if f"{module}.{part}" in self.tensors}
+        return not touched or (touched == set(PARTS[:2]) and not experts.is_expert(name))
+
+    def delta(self, module: str, first: int, last: int) -> tuple[torch.Tensor | None, float]:
+        """Rows of a linear layer's B @ A, float32, and the scale that they want; (None, 0) where there is none."""
+        a, b = self.tensor(f"{module}.lora_A.weight"), self.tensor(f"{module}.lora_B.weight")
+        if a is None or b is None:
+            return None, 0.0
+        return b[first:last] @ a, self._scale(module, a.shape[0])
+
     def _expert(self, part: experts.Slice) -> torch.Tensor:
         a, b = self.tensor(f"{part.module}.lora_A.weight"), self.tensor(f"{part.module}.lora_B.weight")
         if a is None or b is None or not self._experts or a.shape[0] % self._experts:
@@ -152,11 +169,10 @@ class Adapter:
         return experts.delta(a, b, self._scale(part.parameter, a.shape[0] // self._experts), part, self._experts)
 
     def _apply_linear(self, module: str, rows: torch.Tensor, first: int, last: int, *, rounded: bool) -> torch.Tensor:
-        a, b = self.tensor(f"{module}.lora_A.weight"), self.tensor(f"{module}.lora_B.weight")
-        if a is None or b is None:
+        delta, scale = self.delta(module, first, last)
+        if delta is None:
             return rows
-        delta = b[first:last] @ a
-        delta *= self._scale(module, a.shape[0])
+        delta *= scale
         magnitude = self.tensor(f"{module}.lora_magnitude_vector")
         if magnitude is None:
             magnitude = self.tensor(f"{module}.lora_magnitude_vector.weight")

@@ -24,6 +24,7 @@ from lorag_converter.sources import Source
 from lorag_converter.writer import Stopped
 
 TEMPERATURE = 0.7
+EXPORT_REPORT = "export.json"
 
 
 def main(job: ChildJob) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def main(job: ChildJob) -> dict[str, Any]:
         "prompt": {"stop": stop, "parameters": {"temperature": TEMPERATURE, "stop": stop}},
         "parity": checked,
         "fidelity": measured,
+        "export": _export_report(job),
         "seconds": round(time.monotonic() - started, 1),
         "published": None,
     }
@@ -117,7 +119,7 @@ def _convert(job: ChildJob, base: Path, source: Source, tokenizer: Path, gguf: P
         job.report("converting", done, total, bytes_per_second=rate, eta_seconds=eta)
 
     try:
-        export(
+        report = export(
             base,
             source.adapter,
             gguf,
@@ -127,8 +129,15 @@ def _convert(job: ChildJob, base: Path, source: Source, tokenizer: Path, gguf: P
             progress=progress,
             should_stop=job.stop_requested,
         )
+        write_json(job.folder / EXPORT_REPORT, report)
     except Stopped:
         raise JobInterrupted from None
+
+
+def _export_report(job: ChildJob) -> dict[str, Any] | None:
+    """What quantized, how many rows were checked, and why the native kernel was given up, if it was."""
+    path = job.folder / EXPORT_REPORT
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _describe_adapter(data: Path, source: Source) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Base + adapter -> GGUF of any type, in one streaming pass.
 
-    python -m lorag_converter.export BASE --out FILE [--adapter FOLDER] [--tokenizer FOLDER] [--type Q4_K_M]
+    python -m lorag_converter.export BASE --out FILE [--adapter FOLDER] [--tokenizer FOLDER] [--type Q4_K_M] [--threads N]
 
 The parts: `merged` is the checkpoint as it would be after merging, `segments` cuts llama.cpp's plan of the output into
 slabs of rows, `writer` writes them quantized. It replaces two names of gguf-py for its run, so it wants a process of
@@ -17,6 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lorag_converter import vendor
 
@@ -51,7 +52,7 @@ def export(
     threads: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
+) -> dict[str, Any]:
     """Write `out`. A partial file of an interrupted export beside its journal is continued.
 
     Args:
@@ -64,6 +65,9 @@ def export(
         threads: that quantize; all cores when None.
         progress: told bytes done and bytes in all.
         should_stop: asked before every tensor; when true, `writer.Stopped` is raised and the export can be resumed.
+
+    Returns:
+        How it went: see `writer.Job.report`.
 
     Raises:
         LoragError: BASE_MODEL_QUANTIZED, ARCHITECTURE_UNSUPPORTED, ADAPTER_MISMATCH, QUANTIZATION_UNKNOWN,
@@ -100,6 +104,7 @@ def export(
             gguf.utility.SafetensorsLocal, gguf.GGUFWriter, conversion.base.TextModel.get_vocab_base_pre = stock
     os.replace(partial, out)
     journal.unlink(missing_ok=True)
+    return job.report
 
 
 def _overlay(base: Path, tokenizer: Path, folder: Path) -> Path:
@@ -154,21 +159,24 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--adapter", type=Path)
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--type", default="Q4_K_M")
+    parser.add_argument("--threads", type=int, help="all cores when not given")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(1)
     logging.getLogger("hf-to-gguf").setLevel(logging.WARNING)
     try:
-        export(
+        report = export(
             arguments.base,
             arguments.adapter,
             arguments.out,
             quantization=arguments.type,
             tokenizer=arguments.tokenizer,
+            threads=arguments.threads,
         )
     except (LoragError, OSError) as found:
         error = as_lorag_error(found)
         print(f"{error.message}\n{error.remedy}", file=sys.stderr)
         return 1
+    print(json.dumps(report))
     return 0
 
 

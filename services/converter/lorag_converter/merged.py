@@ -10,7 +10,7 @@ from gguf.utility import LocalTensor, SafetensorsLocal
 
 from lorag_common.errors import LoragError, Reason
 from lorag_converter.adapter import Adapter, canonical
-from lorag_converter.tensors import as_rows, read_rows, slabs
+from lorag_converter.tensors import announce_rows, as_rows, read_rows, slabs
 
 
 class MergedTensor(LocalTensor):  # type: ignore[misc]
@@ -22,6 +22,22 @@ class MergedTensor(LocalTensor):  # type: ignore[misc]
         self._type = torch.float32 if full else torch.float16
         self._name, self._source, self._adapter = name, source, adapter
         adapter.check_fits(name, tuple(source.shape))
+
+    @property
+    def plain(self) -> bool:
+        """Whether each row is its base row in fp16, plus at most a linear layer's LoRA: what `unmerged` can say."""
+        known = self._source.dtype in ("F32", "F16", "BF16")
+        return known and self._type is torch.float16 and self._adapter.is_plain(self._name)
+
+    def unmerged(self, first: int, last: int) -> tuple[torch.Tensor, torch.Tensor | None, float]:
+        """Rows of the base in their own type, and of B @ A with its scale, (None, 0) where the adapter has none."""
+        module, _, what = self._name.rpartition(".")
+        delta, scale = self._adapter.delta(module, first, last) if what == "weight" else (None, 0.0)
+        return read_rows(self._source, first, last), delta, scale
+
+    def advise(self, first: int, last: int) -> None:
+        """These rows will be asked for soon."""
+        announce_rows(self._source, first, last)
 
     def rows(self, first: int, last: int) -> torch.Tensor:
         """Rows `first` to `last`, merged. LoragError WEIGHT_INVALID for NaN, Inf or a value beyond fp16."""

@@ -26,11 +26,32 @@ _CASTS = ("LazyNumpyTensor.astype.<locals>.<lambda>", "LazyTorchTensor.numpy.<lo
 _TYPES = {"float16": torch.float16, "float32": torch.float32}
 
 
+class Raw(NamedTuple):
+    """Rows before they are merged: half(half(rows) + delta * scale), or half(rows), or (not `rounded`) rows as they are."""
+
+    rows: torch.Tensor
+    delta: torch.Tensor | None
+    scale: float
+    rounded: bool
+
+    def merged(self, row: int) -> torch.Tensor:
+        """One row, shape (1, columns), merged by torch."""
+        values = self.rows[row : row + 1]
+        if self.rounded:
+            values = values.to(torch.float16, copy=True)
+        return values if self.delta is None else values.add_(self.delta[row : row + 1] * self.scale)
+
+
 class Segment(NamedTuple):
-    """So many rows, and how to get rows `first` to `last` of them."""
+    """So many rows, and how to get rows `first` to `last` of them.
+
+    `raw` gives the same rows before merging, where that is all there is to them; `advise` says that they will be read.
+    """
 
     size: int
     rows: Callable[[int, int], torch.Tensor]
+    raw: Callable[[int, int], Raw] | None = None
+    advise: Callable[[int, int], None] | None = None
 
 
 def segments(tensor: Any) -> list[Segment]:
@@ -38,14 +59,14 @@ def segments(tensor: Any) -> list[Segment]:
     if isinstance(tensor, LazyBase) and tensor._data is None:
         name = getattr(tensor._func, "__qualname__", "")
         if name == _LEAF and isinstance(leaf := tensor._args[0], MergedTensor):
-            return [Segment(as_rows(leaf.shape)[0], leaf.rows)]
+            return [_leaf(leaf)]
         if name in _CASTS:
             dtype = _TYPES[np.dtype(tensor._meta.dtype).name]
             return [_cast(s, dtype) for s in segments(tensor._args[0])]
         if _joins_rows(tensor):
             return [s for part in tensor._args[0] for s in segments(part)]
         if _is_prefix(tensor) and len(inner := segments(tensor._args[0])) == 1:
-            return [Segment(as_rows(tensor._meta.shape)[0], inner[0].rows)]
+            return [inner[0]._replace(size=as_rows(tensor._meta.shape)[0])]
         if len(tensor._meta.shape) == 3 and _keeps_experts(tensor):
             count, columns = tensor._meta.shape[1:]
             return [
@@ -56,8 +77,18 @@ def segments(tensor: Any) -> list[Segment]:
     return [_once(count, columns, partial(LazyBase.to_eager, tensor))]
 
 
+def _leaf(tensor: MergedTensor) -> Segment:
+    def raw(first: int, last: int) -> Raw:
+        rows, delta, scale = tensor.unmerged(first, last)
+        return Raw(rows, delta, scale, rounded=True)
+
+    count = as_rows(tensor.shape)[0]
+    return Segment(count, tensor.rows, raw if tensor.plain else None, tensor.advise)
+
+
 def _cast(segment: Segment, dtype: torch.dtype) -> Segment:
-    return Segment(segment.size, lambda first, last: segment.rows(first, last).to(dtype))
+    # Rows with a `raw` are float16 values, which float32 holds as they are.
+    return segment._replace(rows=lambda first, last: segment.rows(first, last).to(dtype))
 
 
 def _joins_rows(tensor: Any) -> bool:

@@ -7,30 +7,30 @@ and what comes out is, byte for byte, what its three-step route would have writt
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
-import torch
 from gguf.gguf_writer import GGUFValue, TensorInfo
 
 from lorag_common.errors import LoragError, Reason
 from lorag_converter import ggml
 from lorag_converter.adapter import Adapter
-from lorag_converter.segments import segments
-from lorag_converter.tensors import as_rows, slabs
+from lorag_converter.output import Output, remember, remembered
+from lorag_converter.pipeline import Pipeline, Planned
+from lorag_converter.quantizer import PLAIN, Quantizer
+from lorag_converter.tensors import as_rows, reading
 
 ALIGNMENT = 32
 Types = gguf.GGMLQuantizationType
-PLAIN = {Types.F32: torch.float32, Types.F16: torch.float16}
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,9 @@ class Job:
         journal: names of tensors that are on disk already; the output file is then continued.
         progress: told the bytes written and the bytes in all, after every tensor.
         should_stop: asked before every tensor.
+        report: filled when all is written: the kernel in use, rows held against ggml, why the kernel was given up
+            (empty when it was not), threads, seconds, and the share of the threads' time that went into reading and
+            waiting for the disk.
     """
 
     adapter: Adapter
@@ -52,22 +55,11 @@ class Job:
     journal: Path
     progress: Callable[[int, int], None]
     should_stop: Callable[[], bool]
+    report: dict[str, Any] = field(default_factory=dict)
 
 
 class Stopped(Exception):
     """`should_stop` said so; what is finished is in the journal."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One tensor of the output: its type, row length, bytes a row and position after the header."""
-
-    name: str
-    type: Any
-    columns: int
-    row_bytes: int
-    size: int
-    offset: int
 
 
 def stream_writer(job: Job) -> type[gguf.GGUFWriter]:
@@ -107,50 +99,39 @@ def _write(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any], j
     total = start + sum(_padded(p.size) for p in plan)
     for kind in {p.type for p in plan} - set(PLAIN):
         ggml.quantize_init(int(kind))
-    fd = os.open(target, os.O_RDWR)
-    try:
-        os.ftruncate(fd, total)
-        with ThreadPoolExecutor(job.threads) as pool:
-            for planned in plan:
-                if job.should_stop():
-                    raise Stopped
-                if planned.name not in done:
-                    _write_tensor(pool, fd, infos[planned.name].tensor, planned, start + planned.offset)
-                    os.fdatasync(fd)
-                    _remember(job.journal, planned.name)
-                infos[planned.name].tensor = None
-                job.progress(start + planned.offset + _padded(planned.size), total)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _write_tensor(pool: ThreadPoolExecutor, fd: int, tensor: Any, planned: Planned, position: int) -> None:
-    pending = []
-    for segment in segments(tensor):
-        for first, last in slabs(segment.size, planned.columns):
-            where = position + first * planned.row_bytes
-            pending.append(pool.submit(_write_slab, fd, segment.rows, first, last, planned.type, where))
-        position += segment.size * planned.row_bytes
-    for slab in pending:
-        slab.result()
-
-
-def _write_slab(
-    fd: int, rows: Callable[[int, int], torch.Tensor], first: int, last: int, kind: Any, where: int
-) -> None:
-    with torch.inference_mode():
-        values = rows(first, last)
-        if kind in PLAIN:
-            payload: Any = values.to(PLAIN[kind]).contiguous().numpy()
-        elif kind is Types.BF16:
-            payload = values.to(torch.bfloat16).contiguous().view(torch.int16).numpy()
-        else:
-            payload = ggml.quantize(int(kind), values.float().contiguous().numpy())
-    view = memoryview(np.ascontiguousarray(payload).view(np.uint8).reshape(-1))  # type: ignore[arg-type]
-    while view:
-        written = os.pwrite(fd, view, where)
-        view, where = view[written:], where + written
+    quantizer = Quantizer()
+    ends = {p.name: start + p.offset + _padded(p.size) for p in plan}
+    began, read = time.perf_counter(), reading.seconds
+    with (
+        Output(target, job.journal, total, waiting=2 * job.threads) as output,
+        ThreadPoolExecutor(job.threads) as pool,
+    ):
+        pipeline = Pipeline(pool, job.threads, output, quantizer)
+        told = 0
+        for planned in plan:
+            if job.should_stop():
+                pipeline.drain()
+                raise Stopped
+            if planned.name in done:
+                job.progress(ends[planned.name], total)
+            else:
+                pipeline.write(planned, infos[planned.name].tensor, start + planned.offset)
+            infos[planned.name].tensor = None
+            for name in output.durable[told:]:
+                told += 1
+                job.progress(ends[name], total)
+        pipeline.drain()
+    for name in output.durable[told:]:
+        job.progress(ends[name], total)
+    seconds = time.perf_counter() - began
+    job.report.update(
+        kernel=quantizer.path,
+        rows_checked=quantizer.checked,
+        kernel_refused=quantizer.doubt,
+        threads=job.threads,
+        seconds=round(seconds, 2),
+        disk_wait_share=round(min(1.0, (reading.seconds - read + output.waited) / (seconds * job.threads)), 3),
+    )
 
 
 def _choose_types(target: Path, arch: str, kv: dict[str, Any], infos: dict[str, Any], ftype: int) -> dict[str, Any]:
@@ -212,12 +193,12 @@ def _resume(target: Path, job: Job, head: bytes) -> set[str]:
     adapter's digest tells merges of the same shape apart.
     """
     mark = hashlib.sha256(head + job.adapter.digest().encode()).hexdigest()
-    lines = _lines(job.journal)
+    lines = remembered(job.journal)
     if target.exists() and lines[:1] == [mark]:
         return set(lines[1:])
     target.write_bytes(head)
     job.journal.unlink(missing_ok=True)
-    _remember(job.journal, mark)
+    remember(job.journal, mark)
     return set()
 
 
@@ -241,23 +222,3 @@ def _trimmed(shape: Any) -> tuple[int, ...]:
 
 def _padded(size: int) -> int:
     return int(gguf.GGUFWriter.ggml_pad(size, ALIGNMENT))
-
-
-def _lines(journal: Path) -> list[str]:
-    """The journal's entries; the last line may be half written."""
-    if not journal.exists():
-        return []
-    entries: list[str] = []
-    for line in journal.read_text(encoding="utf-8").splitlines():
-        try:
-            entries.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return entries
-
-
-def _remember(journal: Path, name: str) -> None:
-    with journal.open("a", encoding="utf-8") as f:
-        f.write(json.dumps(name) + "\n")
-        f.flush()
-        os.fsync(f.fileno())
