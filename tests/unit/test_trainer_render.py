@@ -33,6 +33,7 @@ class CharacterTokenizer:
     """One token a character; the template is rendered by the same engine as the real tokenizers'."""
 
     eos_token = "<E>"
+    eos_token_id = 0
 
     def __init__(self, template: str) -> None:
         self.chat_template = template
@@ -79,10 +80,14 @@ def test_a_template_that_drops_reasoning_is_refused() -> None:
     assert "Line 7" in caught.value.message
 
 
-def test_a_base_without_a_template_is_refused() -> None:
-    with pytest.raises(LoragError) as caught:
-        Renderer(CharacterTokenizer(""))
+def test_a_base_without_a_template_learns_plain_text_only() -> None:
+    renderer: Any = Renderer(CharacterTokenizer(""))
 
+    [(row, _)] = renderer.rows(Example(1, text="abc"), "assistant", 10)
+    with pytest.raises(LoragError) as caught:
+        renderer.texts(turn("a"), 1)
+
+    assert row["labels"] == row["input_ids"]
     assert caught.value.field == "base_model"
 
 
@@ -107,4 +112,28 @@ def test_the_same_seed_holds_out_the_same_examples() -> None:
     first, again = (prepare(iter(examples), settings, renderer, lambda *_: None) for _ in range(2))
 
     assert first == again
-    assert (len(first.train), len(first.heldout), len(first.heldout_messages)) == (30, 10, 10)
+    assert (len(first.train), len(first.heldout), len(first.heldout_examples)) == (30, 10, 10)
+
+
+def test_repeated_examples_are_on_one_side_of_the_split() -> None:
+    examples = [Example(n, tuple(turn(str(n % 20))["prompt"] + turn(str(n % 20))["completion"])) for n in range(40)]
+    settings = TrainingSettings.parse({"heldout_fraction": 0.5})
+
+    data = prepare(iter(examples), settings, Renderer(CharacterTokenizer(CHATML)), lambda *_: None)
+
+    train, heldout = ({tuple(row["input_ids"]) for row in rows} for rows in (data.train, data.heldout))
+    assert (len(train), len(heldout)) == (10, 10)
+    assert not train & heldout
+
+
+@pytest.mark.parametrize(("too_long", "kept", "longest"), [("skip", 9, 30), ("truncate", 9 + 3, 30)])
+def test_long_examples_are_skipped_or_cut_as_told_and_it_is_noted(too_long: str, kept: int, longest: int) -> None:
+    examples = [Example(n, tuple(turn("x" * n)["prompt"] + turn("x" * n)["completion"])) for n in range(1, 13)]
+    settings = TrainingSettings.parse({"max_length": 30, "heldout_fraction": 0, "too_long": too_long})
+
+    data = prepare(iter(examples), settings, Renderer(CharacterTokenizer(ENDLESS)), lambda *_: None)
+
+    assert len(data.train) == kept
+    assert max(len(row["input_ids"]) for row in data.train) == longest
+    assert data.notes[0].startswith("3 example(s) were")
+    assert "line 10 (31 tokens)" in data.notes[0]

@@ -27,6 +27,7 @@ from lorag_common.errors import LoragError, Reason
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 EVENTS = "events.jsonl"
 LOCK_SECONDS = 60.0
+CANCELLED = "cancelled"
 
 
 class JobInterrupted(BaseException):
@@ -40,12 +41,14 @@ class ChildJob:
         folder: `jobs/<id>/`; state for resuming belongs here.
         data: the data folder.
         spec: what was asked for.
+        lock_fd: the job's lock, for a process that this one starts and that must be gone before another child begins.
     """
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.folder = folder
         self.data = data
         self.spec: dict[str, Any] = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
+        self.lock_fd = -1
         self._stop = threading.Event()
 
     @property
@@ -60,6 +63,10 @@ class ChildJob:
     def stop_requested(self) -> bool:
         """Whether SIGTERM came. Checkpoint, then raise `JobInterrupted`; 30 s remain."""
         return self._stop.is_set()
+
+    def cancelled(self) -> bool:
+        """Whether it is to stop because it was cancelled: there is nothing to save then, and 4 s remain."""
+        return (self.folder / CANCELLED).exists()
 
     def request_stop(self) -> None:
         """Called by the signal handler."""
@@ -127,6 +134,7 @@ def main(argv: list[str]) -> int:
     try:
         lock = _take_lock(folder)
         job = ChildJob(folder, data)
+        job.lock_fd = lock
         signal.signal(signal.SIGTERM, lambda *_: job.request_stop())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         result = importlib.import_module(module).main(job)

@@ -21,7 +21,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as Status
 
 from lorag_common.artifacts import Artifact, write_json
-from lorag_common.child import EVENTS, append_event, as_lorag_error
+from lorag_common.child import CANCELLED, EVENTS, append_event, as_lorag_error
 from lorag_common.errors import LoragError, Reason
 from lorag_common.launcher import ChildStopped, LocalLauncher
 from lorag_common.log import get_logger, request_id
@@ -254,6 +254,7 @@ class Jobs:
         record = self.get(job_id)
         if record.state not in FINAL:
             self._cancelled.add(job_id)
+            (self.folder(job_id) / CANCELLED).touch()
             DBOS.cancel_workflow(job_id)
         return self.get(job_id)
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lorag_common.child import EXIT_OK, error_path, result_path
+from lorag_common.child import CANCELLED, EXIT_OK, error_path, result_path
 from lorag_common.errors import LoragError, Reason
 
-GRACE_SECONDS = 30.0
+# A job that goes on later checkpoints; a cancelled one has nothing to save.
+GRACE_SECONDS, CANCEL_SECONDS = 30.0, 4.0
 RESTARTS = 3
 POLL_SECONDS = 0.2
 
@@ -35,7 +36,8 @@ class LocalLauncher:
         Args:
             module: has `main(job: ChildJob) -> dict`.
             folder: `jobs/<id>/`.
-            should_stop: asked every 0.2 s; when true the child gets SIGTERM, 30 s to checkpoint, then SIGKILL.
+            should_stop: asked every 0.2 s; when true the child gets SIGTERM, 30 s to checkpoint (a cancelled one 4 s),
+                then SIGKILL.
 
         Raises:
             ChildStopped: it ended because of `should_stop`.
@@ -81,7 +83,7 @@ class LocalLauncher:
                     return process.wait(POLL_SECONDS)
                 except subprocess.TimeoutExpired:
                     if should_stop():
-                        return self._stop(process)
+                        return self._stop(process, CANCEL_SECONDS if (folder / CANCELLED).exists() else GRACE_SECONDS)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -91,10 +93,10 @@ class LocalLauncher:
             (folder / "pid").unlink(missing_ok=True)
 
     @staticmethod
-    def _stop(process: subprocess.Popen[bytes]) -> int:
+    def _stop(process: subprocess.Popen[bytes], grace: float) -> int:
         process.terminate()
         try:
-            return process.wait(GRACE_SECONDS)
+            return process.wait(grace)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             return process.wait()

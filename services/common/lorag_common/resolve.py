@@ -9,6 +9,7 @@ from lorag_common.settings import ServiceSettings
 
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 """What is fetched of a hub repository: weights, configuration and tokenizer, no code."""
+SMALL_FILES = [pattern for pattern in HUB_FILES if "safetensors" not in pattern]
 
 
 def below_roots(name: str, settings: ServiceSettings, marker: str) -> Path | None:
@@ -20,13 +21,14 @@ def below_roots(name: str, settings: ServiceSettings, marker: str) -> Path | Non
     return None
 
 
-def resolve_base_model(name: str, settings: ServiceSettings, *, download: bool = False) -> Path:
+def resolve_base_model(name: str, settings: ServiceSettings, *, download: bool = False, weights: bool = True) -> Path:
     """The folder of a base model.
 
     Args:
         name: a folder below an allowed root, or a hub name such as `org/model`.
         settings: data folder and model roots.
         download: fetch a hub name that is not in the cache.
+        weights: False asks for configuration and tokenizer only, which are fetched in seconds.
 
     Raises:
         LoragError: BASE_MODEL_NOT_FOUND, naming where it was looked for.
@@ -39,7 +41,8 @@ def resolve_base_model(name: str, settings: ServiceSettings, *, download: bool =
 
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         try:
-            return Path(snapshot_download(name, local_files_only=not download, allow_patterns=HUB_FILES))
+            wanted = HUB_FILES if weights else SMALL_FILES
+            return Path(snapshot_download(name, local_files_only=not download, allow_patterns=wanted))
         except Exception as error:
             # The hub client has a dozen kinds of "not there"; which one it was stands in the message.
             raise _not_found(name, settings, f" The hub says: {type(error).__name__}.") from error

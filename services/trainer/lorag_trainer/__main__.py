@@ -12,6 +12,7 @@ from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
 from lorag_trainer.adapters import AdapterShelf
 from lorag_trainer.datasets import DatasetStore
+from lorag_trainer.plan import train
 from lorag_trainer.servicer import TrainerServicer
 from lorag_trainer.settings import TrainerSettings
 
@@ -20,11 +21,13 @@ def main() -> None:
     """Run the trainer until SIGTERM."""
     settings = TrainerSettings()
     datasets = DatasetStore(settings.data, settings.max_dataset_bytes)
+    adapters = AdapterShelf(settings.data)
     datasets.sweep()
+    adapters.sweep()
     # One at a time: a training takes all the memory of a GPU.
     jobs = Jobs("trainer", settings.data, workers={"training": 1})
-    jobs.register("training", lambda job: job.child("lorag_trainer.train_job"), queue="training")
-    servicer = TrainerServicer(settings, datasets, AdapterShelf(settings.data), jobs)
+    jobs.register("training", train, queue="training")
+    servicer = TrainerServicer(settings, datasets, adapters, jobs)
 
     def add(server: grpc.aio.Server) -> list[str]:
         trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)

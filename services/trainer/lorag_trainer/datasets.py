@@ -1,4 +1,4 @@
-"""The datasets of the data folder: `datasets/<sha256>/{data.jsonl,dataset.json}`, each stored once by content."""
+"""The datasets of the data folder: `datasets/<sha256>/{data.*,dataset.json,refused.json}`, each stored once by content."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 from lorag_common.artifacts import write_json
 from lorag_common.errors import LoragError, Reason
-from lorag_trainer.examples import Example, read_examples
+from lorag_trainer.examples import Example, read_examples, refused_error
+from lorag_trainer.files import JSONL, Refused, file_type, read_records
 
-DATA, CARD = "data.jsonl", "dataset.json"
+DATA, CARD, REFUSED = "data", "dataset.json", "refused.json"
 _ID = re.compile(r"[0-9a-f]{64}")
 MAX_NAME = 200
+NAMED_REFUSED, KEPT_REFUSED = 20, 1000
+"""Refused lines that the card names, and those that are kept beside it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class DatasetInfo:
     Attributes:
         turn_count: answers of the assistant in all examples; each is learned once a pass.
         longest_bytes: of the texts of the longest example; an upper bound of its tokens without the template's.
+        text_bytes: of the texts of all examples.
+        refused: the first `NAMED_REFUSED` refused lines as [line, problem].
     """
 
     id: str
@@ -41,6 +46,11 @@ class DatasetInfo:
     create_time: float
     turn_count: int
     longest_bytes: int
+    text_bytes: int = 0
+    file_type: str = JSONL
+    refused_count: int = 0
+    duplicate_count: int = 0
+    refused: tuple[tuple[int, str], ...] = ()
 
 
 class DatasetStore:
@@ -72,7 +82,44 @@ class DatasetStore:
         card = self.root / dataset_id / CARD
         if not _ID.fullmatch(dataset_id) or not card.is_file():
             raise LoragError(Reason.DATASET_NOT_FOUND, f"There is no dataset '{dataset_id}'.", field="dataset_id")
-        return DatasetInfo(**json.loads(card.read_text(encoding="utf-8")))
+        found: dict[str, Any] = json.loads(card.read_text(encoding="utf-8"))
+        refused = tuple((int(line), str(problem)) for line, problem in found.pop("refused", ()))
+        return DatasetInfo(**found, refused=refused)
+
+    def refused(self, dataset_id: str) -> list[Refused]:
+        """The refused lines of a dataset, at most `KEPT_REFUSED`.
+
+        Raises:
+            LoragError: DATASET_NOT_FOUND.
+        """
+        self.get(dataset_id)
+        path = self.root / dataset_id / REFUSED
+        rows = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+        return [Refused(int(line), str(problem)) for line, problem in rows]
+
+    def require_readable(self, dataset_id: str, skip_refused: bool) -> DatasetInfo:
+        """One dataset, if a training may take it.
+
+        Raises:
+            LoragError: DATASET_NOT_FOUND; DATASET_MALFORMED when lines were refused and are not to be skipped.
+        """
+        info = self.get(dataset_id)
+        if info.refused_count and not skip_refused:
+            named = [Refused(line, problem) for line, problem in info.refused]
+            remedy = "Correct the named lines and upload the dataset again, or set skip_refused to train without them."
+            raise refused_error(info.refused_count, named, remedy)
+        return info
+
+    def delete(self, dataset_id: str) -> None:
+        """Remove a dataset; its name goes at once, its files after it.
+
+        Raises:
+            LoragError: DATASET_NOT_FOUND.
+        """
+        self.get(dataset_id)
+        doomed = self.root / f".deleted-{dataset_id}-{time.time_ns()}"
+        (self.root / dataset_id).rename(doomed)
+        shutil.rmtree(doomed)
 
     def list(self) -> list[DatasetInfo]:
         """All datasets, newest first."""
@@ -80,15 +127,15 @@ class DatasetStore:
         return sorted(found, key=lambda d: (d.create_time, d.id), reverse=True)
 
     def examples(self, dataset_id: str) -> Iterator[Example]:
-        """The examples of a dataset, in the order of its file.
+        """The examples of a dataset that can be read, in the order of its file.
 
         Raises:
             LoragError: DATASET_NOT_FOUND.
         """
-        self.get(dataset_id)
-        with (self.root / dataset_id / DATA).open("rb") as f:
-            for _, example in read_examples(f):
-                yield example
+        kind = self.get(dataset_id).file_type
+        for found in read_examples(read_records(self.root / dataset_id / f"{DATA}.{kind}", kind)):
+            if not isinstance(found, Refused):
+                yield found[1]
 
     def upload(self, name: str, size: int = 0, sha256: str = "") -> Upload:
         """Begin an upload; `size` 0 and `sha256` empty mean that they are not known beforehand."""
@@ -106,7 +153,7 @@ class Upload:
 
     def __init__(self, store: DatasetStore, name: str, size: int, sha256: str) -> None:
         self._store, self._size, self._sha256 = store, size, sha256
-        self._name = Path(name.replace("\\", "/")).name[:MAX_NAME] or DATA
+        self._name = Path(name.replace("\\", "/")).name[:MAX_NAME] or "dataset"
         store.root.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(dir=store.root, prefix=".upload-"))
         self._file: BinaryIO = (self._folder / DATA).open("wb")
@@ -136,7 +183,8 @@ class Upload:
         """Check everything that arrived and put it in its place in one move.
 
         Raises:
-            LoragError: UPLOAD_CORRUPT, DATASET_EMPTY, or DATASET_MALFORMED with the line; nothing is stored then.
+            LoragError: UPLOAD_CORRUPT; DATASET_EMPTY; DATASET_MALFORMED when no line of it can be read. Nothing is
+                stored then.
         """
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -150,7 +198,10 @@ class Upload:
             raise LoragError(Reason.UPLOAD_CORRUPT, message, field="sha256")
         if (self._store.root / digest / CARD).is_file():
             return self._store.get(digest)
-        info = self._describe(digest)
+        kind = file_type(self._folder / DATA, self._name)
+        (self._folder / DATA).rename(self._folder / f"{DATA}.{kind}")
+        info, refused = self._describe(digest, kind)
+        write_json(self._folder / REFUSED, refused)
         write_json(self._folder / CARD, asdict(info))
         self._folder.chmod(0o755)
         try:
@@ -161,12 +212,41 @@ class Upload:
                 raise
         return self._store.get(digest)
 
-    def _describe(self, digest: str) -> DatasetInfo:
-        count, turns, longest, form = 0, 0, 0, ""
-        with (self._folder / DATA).open("rb") as f:
-            for found, example in read_examples(cast(BinaryIO, f)):
-                form = found
-                count += 1
-                turns += sum(m["role"] == "assistant" for m in example.messages)
-                longest = max(longest, sum(len(m["content"].encode()) for m in example.messages))
-        return DatasetInfo(digest, self._name, self._received, count, form, time.time(), turns, longest)
+    def _describe(self, digest: str, kind: str) -> tuple[DatasetInfo, list[tuple[int, str]]]:
+        turns = longest = total = refused_count = 0
+        form = ""
+        refused: list[tuple[int, str]] = []
+        count, seen = 0, set[bytes]()
+        for found in read_examples(read_records(self._folder / f"{DATA}.{kind}", kind)):
+            if isinstance(found, Refused):
+                refused_count += 1
+                if len(refused) < KEPT_REFUSED:
+                    refused.append((found.line, found.problem))
+                continue
+            form, example = found
+            count += 1
+            turns += sum(m["role"] == "assistant" for m in example.messages) or 1
+            longest = max(longest, example.bytes)
+            total += example.bytes
+            seen.add(hashlib.sha256(json.dumps(example.as_dict()).encode()).digest())
+        named = refused[:NAMED_REFUSED]
+        if not count and refused_count:
+            raise refused_error(refused_count, (Refused(*r) for r in named[:3]))
+        if not count:
+            raise LoragError(Reason.DATASET_EMPTY, "The file has no example in it.", field="dataset")
+        info = DatasetInfo(
+            id=digest,
+            name=self._name,
+            size=self._received,
+            example_count=count,
+            format=form,
+            create_time=time.time(),
+            turn_count=turns,
+            longest_bytes=longest,
+            text_bytes=total,
+            file_type=kind,
+            refused_count=refused_count,
+            duplicate_count=count - len(seen),
+            refused=tuple(named),
+        )
+        return info, refused

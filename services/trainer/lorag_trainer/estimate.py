@@ -1,7 +1,7 @@
-"""What a training will need, by arithmetic on the base's config.json; nothing is loaded.
+"""What a training will need before it starts: GPU memory, main memory, disk and time, and how the GPUs share the work.
 
-The counts of weights are exact for decoders of the Llama family (Llama, Mistral, Qwen, Gemma and their mixtures of
-experts); the memory of activations is an upper bound, because the longest example is counted in bytes.
+Read from the base's config.json and the dataset's sizes; no weight is loaded or downloaded. Tokens are bounded by bytes,
+so the memory of activations is an upper bound.
 """
 
 from __future__ import annotations
@@ -16,73 +16,53 @@ from lorag_common.errors import LoragError, Reason
 from lorag_trainer.datasets import DatasetInfo
 from lorag_trainer.hyperparameters import TrainingSettings
 from lorag_trainer.machine import Machine
+from lorag_trainer.memory import OPTIMIZER_BLOCK, StepPlan, memory_parts, packed_bytes, scale_bytes
+from lorag_trainer.ranks import Ranks
+from lorag_trainer.shape import Shape
 
-GIB = 1 << 30
-# Bytes a weight: 4 bits, and per block of 64 one 8-bit scale, whose own scale is one fp32 in 256 blocks.
-NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
-INT8_BYTES = 1.0
-# Rounded guesses, not measurements: a CUDA context with its libraries; Python with torch, transformers and TRL.
-CUDA_CONTEXT, PROCESS_RAM = 1 * GIB, 2 * GIB
-# What a caching allocator loses to fragments.
-SLACK = 1.1
+GIB, MIB = 1 << 30, 1 << 20
+# Measured: Python with torch, transformers, peft and TRL at the first step. Assumed: a CUDA context with its libraries.
+PROCESS_RAM, CUDA_CONTEXT = 700 * MIB, 600 * MIB
+# On CUDA the base passes through main memory one file at a time; files are rarely above 5 GB.
+LARGEST_FILE = 5 * GIB
+# Two are kept, the best one if it is neither, and one is being written.
+CHECKPOINTS_AT_ONCE = 4
+# The formula is right within ten percent; nearer than that to a full GPU, the base is divided if it can be.
+ROOM = 0.9
 TEMPLATE_TOKENS = 64
-KEPT_CHECKPOINTS = 3
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Weights of a decoder.
-
-    Attributes:
-        layer: (inputs, outputs, how many) of each linear layer of one block.
-        layers: blocks.
-        hidden: width.
-        vocabulary: tokens.
-        embeddings: weights of embedding and head together.
-    """
-
-    layer: tuple[tuple[int, int, int], ...]
-    layers: int
-    hidden: int
-    vocabulary: int
-    embeddings: int
-
-    @property
-    def linear(self) -> int:
-        """Weights of all linear layers of all blocks; these are quantized and get adapters."""
-        return self.layers * sum(a * b * n for a, b, n in self.layer)
-
-    def adapter(self, r: int) -> int:
-        """Weights of a LoRA of rank r on all linear layers."""
-        return self.layers * sum(r * (a + b) * n for a, b, n in self.layer)
-
-    @property
-    def widths(self) -> int:
-        """Sum of the outputs of one block's linear layers, for one token; experts not chosen hold none."""
-        return sum(b for _, b, n in self.layer if n == 1) + 3 * max((b for _, b, n in self.layer if n > 1), default=0)
+BYTES_PER_TOKEN = 3.0
+"""Of Japanese and English text in current vocabularies, roughly; used for the mean length and the time only."""
+# fsdp_qlora's benchmarks (March 2024): 34.4 B weights, two RTX 3090, 416 tokens/s. Scaled by weights and GPUs.
+WEIGHT_TOKENS_PER_GPU_SECOND = 34.4e9 * 416 / 2
+WEIGHT_TOKENS_PER_CPU_SECOND = 2.0e9
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """See EstimateTrainingResponse; bytes."""
+    """See EstimateTrainingResponse; bytes and seconds."""
 
     device: str
+    strategy: str
+    gpu_count: int
     vram_bytes: int
     ram_bytes: int
     disk_bytes: int
+    parts: dict[str, int]
+    adapter_parameters: int
     steps: int
+    seconds: float
     fits: bool
     advice: tuple[str, ...]
 
 
 def read_config(base: Path) -> dict[str, Any]:
-    """config.json of a base model that may be trained on; its text part where there are several.
+    """config.json of a base model that may be trained on.
 
     Raises:
         LoragError: BASE_MODEL_UNREADABLE; BASE_MODEL_QUANTIZED when its weights are quantized already.
     """
     try:
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        config: Any = json.loads((base / "config.json").read_text(encoding="utf-8"))
         if not isinstance(config, dict):
             raise ValueError("not an object")
     except (OSError, ValueError) as error:
@@ -91,87 +71,167 @@ def read_config(base: Path) -> dict[str, Any]:
     if config.get("quantization_config"):
         message = "The base model's weights are quantized already."
         raise LoragError(Reason.BASE_MODEL_QUANTIZED, message, field="base_model")
-    return {**config, **config.get("text_config", {})}
-
-
-def shape_of(config: dict[str, Any]) -> Shape:
-    """Count the weights.
-
-    Raises:
-        LoragError: ARCHITECTURE_UNSUPPORTED when config.json does not have the keys of a decoder.
-    """
-    try:
-        hidden, layers, heads = (config[k] for k in ("hidden_size", "num_hidden_layers", "num_attention_heads"))
-        vocabulary, inner = config["vocab_size"], config["intermediate_size"]
-    except KeyError as error:
-        message = f"Cannot estimate this architecture ({config.get('model_type')}): config.json has no {error}."
-        raise LoragError(Reason.ARCHITECTURE_UNSUPPORTED, message, field="base_model") from error
-    head = config.get("head_dim") or hidden // heads
-    kv = config.get("num_key_value_heads") or heads
-    experts = config.get("num_experts") or config.get("num_local_experts") or 1
-    inner = config.get("moe_intermediate_size") or inner
-    attention = ((hidden, heads * head, 1), (hidden, kv * head, 1), (hidden, kv * head, 1), (heads * head, hidden, 1))
-    mlp = ((hidden, inner, experts), (hidden, inner, experts), (inner, hidden, experts))
-    tables = 1 if config.get("tie_word_embeddings") else 2
-    return Shape(attention + mlp, layers, hidden, vocabulary, tables * hidden * vocabulary)
+    return config
 
 
 def estimate(
-    config: dict[str, Any], dataset: DatasetInfo, settings: TrainingSettings, machine: Machine, disk_free: int
+    shape: Shape,
+    dataset: DatasetInfo,
+    settings: TrainingSettings,
+    machine: Machine,
+    disk_free: int,
+    measured_speed: float = 0.0,
 ) -> Estimate:
-    """What this training needs on this machine."""
-    shape, device = shape_of(config), machine.device
-    compute = 2 if device == "cuda" else 4
-    stored = (NF4_BYTES if settings.qlora_4bit else INT8_BYTES) if settings.use_qlora else float(compute)
-    weights = shape.linear * stored + shape.embeddings * compute
-    # Weight, gradient and two moments of AdamW: in bf16 on a quantized base, else in fp32.
-    adapter = shape.adapter(settings.r)
-    number = 2 if settings.use_qlora else 4
-    dequantized = max(a * b for a, b, _ in shape.layer) * compute if settings.use_qlora else 0
-    working = weights + 4 * number * adapter + dequantized + _activations(shape, dataset, settings, device, compute)
-    working *= SLACK
+    """What this training needs on this machine.
 
-    gpus = max(1, len(machine.vram))
-    vram = math.ceil(working / gpus + CUDA_CONTEXT) if device == "cuda" else 0
-    # On CUDA the base passes through main memory one file at a time; files are rarely above 5 GB.
-    file = min(2 * (shape.linear + shape.embeddings), 5 * GIB)
-    ram = math.ceil(PROCESS_RAM + (file if device == "cuda" else working))
-    disk = (KEPT_CHECKPOINTS * 3 + 1) * number * adapter + (64 << 20)
+    Args:
+        shape: of the base.
+        dataset: sizes count here.
+        settings: all count.
+        machine: free memory.
+        disk_free: bytes.
+        measured_speed: tokens a second of an earlier training of this base here; 0 when there was none.
+    """
+    ranks = choose_ranks(shape, dataset, settings, machine)
+    plan = step_plan(shape, dataset, settings, ranks)
+    parts = _with_overhead(shape, plan, ranks)
+    total = sum(parts.values())
+    vram = total if ranks.device == "cuda" else 0
+    file = min(2 * shape.weights, LARGEST_FILE)
+    ram = total * ranks.world if ranks.device == "cpu" else ranks.world * (PROCESS_RAM + file)
+    written = plan.adapter_weights * (plan.adapter_bytes + plan.optimizer_bytes)
+    disk = math.ceil(CHECKPOINTS_AT_ONCE * written + plan.adapter_weights * plan.adapter_bytes) + 64 * MIB
     learned = 1 - settings.heldout_count(dataset.example_count) / dataset.example_count
-    steps = settings.steps(max(1, round(dataset.turn_count * learned)))
-
-    advice = []
-    if device == "cuda" and vram > min(machine.vram):
-        advice += _memory_advice("GPU memory", vram, min(machine.vram), settings)
-    if ram > machine.ram:
-        advice += _memory_advice("main memory", ram, machine.ram, settings)
+    turns = max(1, round(dataset.turn_count * learned)) if settings.learn == "assistant" else dataset.example_count
+    steps = settings.steps(turns)
+    tokens = steps * settings.batch_size * settings.gradient_accumulation * _mean_length(dataset, settings)
+    advice = _advice(shape, dataset, settings, machine, ranks, vram, ram)
     if disk > disk_free:
         advice.append(f"Free disk space in the data folder: {_gib(disk)} needed, {_gib(disk_free)} free.")
-    return Estimate(device, vram, ram, disk, steps, not advice, tuple(advice))
+    return Estimate(
+        device=ranks.device,
+        strategy=ranks.strategy,
+        gpu_count=ranks.world if ranks.device == "cuda" else 0,
+        vram_bytes=vram,
+        ram_bytes=ram,
+        disk_bytes=disk,
+        parts=parts,
+        adapter_parameters=plan.adapter_weights,
+        steps=steps,
+        seconds=round(tokens / (measured_speed or _speed(shape, ranks)), 1),
+        fits=not advice,
+        advice=tuple(advice),
+    )
 
 
-def _activations(shape: Shape, dataset: DatasetInfo, settings: TrainingSettings, device: str, compute: int) -> float:
-    """Bytes kept between forward and backward pass of one micro-step, and the logits with their gradient in fp32."""
-    tokens = settings.batch_size * min(settings.max_length, dataset.longest_bytes + TEMPLATE_TOKENS)
-    block = tokens * (8 * shape.hidden + 2 * shape.widths) * compute
-    wanted = settings.gradient_checkpointing
-    checkpointing = device == "cuda" if wanted is None else wanted
-    kept = shape.layers * tokens * shape.hidden * compute + block if checkpointing else shape.layers * block
-    return kept + tokens * shape.vocabulary * (compute + 4 + 4)
+def choose_ranks(shape: Shape, dataset: DatasetInfo, settings: TrainingSettings, machine: Machine) -> Ranks:
+    """How the processors share the work: what was asked for, or the fastest way that fits.
+
+    A copy of the base on each GPU (ddp) where one GPU holds it, one base sharded over all (fsdp) where not, and one GPU
+    where there is only one, or where an optimizer step has fewer micro-steps than there are GPUs.
+    """
+    count = len(machine.vram) if machine.device == "cuda" else 2
+    if settings.strategy != "auto":
+        return Ranks(1 if settings.strategy == "single" else count, settings.strategy, machine.device)
+    single = Ranks(1, "single", machine.device)
+    if machine.device == "cpu" or count == 1:
+        return single
+    need = sum(_with_overhead(shape, step_plan(shape, dataset, settings, single), single).values())
+    if need <= ROOM * min(machine.vram):
+        return Ranks(count, "ddp", "cuda") if settings.gradient_accumulation >= count else single
+    return single if need <= ROOM * max(machine.vram) else Ranks(count, "fsdp", "cuda")
 
 
-def _memory_advice(what: str, need: int, free: int, settings: TrainingSettings) -> list[str]:
-    advice = [f"{what}: {_gib(need)} needed, {_gib(free)} free. End other programs, or take a smaller base model."]
+def step_plan(shape: Shape, dataset: DatasetInfo, settings: TrainingSettings, ranks: Ranks) -> StepPlan:
+    """The micro-step of this training that takes the most memory."""
+    cuda = ranks.device == "cuda"
+    longest = min(settings.max_length, dataset.longest_bytes + TEMPLATE_TOKENS)
+    per_step = settings.batch_size * settings.gradient_accumulation
+    tokens = longest * settings.batch_size
+    if settings.packing:
+        wanted = math.ceil(_mean_length(dataset, settings) * per_step)
+        tokens = max(longest, min(wanted, settings.max_length * settings.batch_size))
+    checkpointing = settings.gradient_checkpointing
+    number = 2 if settings.use_qlora else 4
+    eight_bit = (settings.optimizer or ("paged_adamw_8bit" if cuda else "adamw")) != "adamw"
+    quantized = ("nf4" if settings.qlora_4bit else "int8") if settings.use_qlora else "none"
+    return StepPlan(
+        tokens=tokens,
+        longest=tokens if settings.packing else longest,
+        compute_bytes=2 if cuda else 4,
+        quantized=quantized,
+        adapted=tuple(shape.adapted(settings.modules)),
+        r=settings.r,
+        dora=settings.use_dora,
+        adapter_bytes=number,
+        optimizer_bytes=2 * (1 + 4 / OPTIMIZER_BLOCK) if eight_bit else 2.0 * number,
+        shards=ranks.world if ranks.sharded else 1,
+        checkpointing=cuda if checkpointing is None else checkpointing,
+        dropout=settings.lora_dropout > 0,
+        masked=settings.packing,
+    )
+
+
+def _with_overhead(shape: Shape, plan: StepPlan, ranks: Ranks) -> dict[str, int]:
+    """Peak of one process: the parts of a step, and what stands beside them."""
+    parts = memory_parts(shape, plan)
+    if ranks.device == "cpu":
+        return parts | {"other": PROCESS_RAM}
+    # Each process reads the whole quantized base before it gives away its part.
+    whole = packed_bytes(shape, plan) + scale_bytes(shape, plan) + (shape.embeddings + shape.other) * plan.compute_bytes
+    loading = max(0, math.ceil(whole - sum(parts.values())))
+    return parts | {"other": CUDA_CONTEXT + loading}
+
+
+def _mean_length(dataset: DatasetInfo, settings: TrainingSettings) -> float:
+    text = dataset.text_bytes or dataset.longest_bytes * dataset.example_count
+    return min(settings.max_length, text / dataset.turn_count / BYTES_PER_TOKEN + TEMPLATE_TOKENS)
+
+
+def _speed(shape: Shape, ranks: Ranks) -> float:
+    """Tokens a second, roughly."""
+    each = WEIGHT_TOKENS_PER_GPU_SECOND if ranks.device == "cuda" else WEIGHT_TOKENS_PER_CPU_SECOND
+    return each * ranks.world / shape.weights
+
+
+def _advice(
+    shape: Shape,
+    dataset: DatasetInfo,
+    settings: TrainingSettings,
+    machine: Machine,
+    ranks: Ranks,
+    vram: int,
+    ram: int,
+) -> list[str]:
+    advice: list[str] = []
+    if ranks.device == "cuda" and vram > (free := min(machine.vram)):
+        advice += [f"GPU memory: {_gib(vram)} needed on each of {ranks.world}, {_gib(free)} free.", *_ways(settings)]
+        smaller = settings.model_copy(update={"max_length": max(8, settings.max_length // 2), "batch_size": 1})
+        need = sum(_with_overhead(shape, step_plan(shape, dataset, smaller, ranks), ranks).values())
+        if need <= free:
+            advice.append(f"It fits with max_length {smaller.max_length} and batch_size 1: {_gib(need)}.")
+        elif not ranks.sharded and len(machine.vram) > 1:
+            advice.append('Set strategy to "fsdp": the base is divided over the GPUs.')
+        else:
+            advice.append("Take a smaller base model, or add a GPU.")
+    if ram > machine.ram:
+        advice += [f"Main memory: {_gib(ram)} needed, {_gib(machine.ram)} free. End other programs."]
+        advice += _ways(settings) if ranks.device == "cpu" else []
+    return advice
+
+
+def _ways(settings: TrainingSettings) -> list[str]:
+    ways = []
     if not settings.use_qlora or not settings.qlora_4bit:
-        advice.append("Set use_qlora and qlora_4bit to true.")
-    if settings.gradient_checkpointing is not True:
-        advice.append("Set gradient_checkpointing to true.")
+        ways.append("Set use_qlora and qlora_4bit to true.")
+    if settings.gradient_checkpointing is False:
+        ways.append("Set gradient_checkpointing to true.")
     if settings.batch_size > 1:
         factor = settings.batch_size * settings.gradient_accumulation
-        advice.append(f"Set batch_size to 1 and gradient_accumulation to {factor}; the result is the same.")
+        ways.append(f"Set batch_size to 1 and gradient_accumulation to {factor}; the result is the same.")
     if settings.max_length > 512:
-        advice.append("Lower max_length, or split long examples.")
-    return advice
+        ways.append("Lower max_length, or split long examples.")
+    return ways
 
 
 def _gib(n: int) -> str:

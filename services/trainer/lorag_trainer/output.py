@@ -13,8 +13,8 @@ from typing import Any
 
 from lorag_common.artifacts import Artifact, sha256_file, uri_of, write_json
 from lorag_common.child import ChildJob
+from lorag_trainer import metrics
 from lorag_trainer.adapters import CARD, FOLDER
-from lorag_trainer.examples import Message
 from lorag_trainer.hyperparameters import TrainingSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -33,14 +33,23 @@ TOKENIZER_FILES = (
 
 @dataclass(frozen=True)
 class Measured:
-    """How a training went; losses in nats a token, `heldout_loss` None when nothing was held out."""
+    """How a training went; losses in nats a token, `heldout_loss` None when nothing was held out.
+
+    Attributes:
+        device: cuda or cpu.
+        processes: how many trained together.
+        notes: what was left out, cut or changed on the way, for a person.
+    """
 
     device: str
+    processes: int
     steps: int
     first_loss: float
     final_loss: float
     heldout_loss: float | None
+    tokens_per_second: float
     end_time: float
+    notes: list[str]
 
 
 def published(job: ChildJob) -> dict[str, Any] | None:
@@ -56,10 +65,22 @@ def publish(
     settings: TrainingSettings,
     model: Any,
     tokenizer: Any,
-    heldout: list[list[Message]],
+    heldout: list[dict[str, Any]],
     measured: Measured,
+    weights: Path | None = None,
 ) -> dict[str, Any]:
-    """Write the adapter folder, remove the checkpoints, which have had their day, and return the job's result."""
+    """Write the adapter folder, remove the checkpoints, which have had their day, and return the job's result.
+
+    Args:
+        job: the training.
+        base: the base model's folder.
+        settings: as they were asked for.
+        model: with the trained adapter.
+        tokenizer: the base's.
+        heldout: the examples that were not learned.
+        measured: how it went.
+        weights: a checkpoint whose adapter is to be published instead of the model's, which is sharded.
+    """
     place = job.data / "outputs" / _name(job, choose=True) / FOLDER
     for leftover in place.parent.glob(f".{FOLDER}-*"):
         shutil.rmtree(leftover)
@@ -68,10 +89,17 @@ def publish(
     # Named as the user named it; without this PEFT writes this machine's path. It would then look on the hub whether
     # the embeddings were resized, which they never are.
     model.peft_config["default"].base_model_name_or_path = job.spec["base_model"]
-    model.save_pretrained(folder, save_embedding_layers=False)
+    if weights is None:
+        model.save_pretrained(folder, save_embedding_layers=False)
+    else:
+        shutil.copyfile(weights / WEIGHTS, folder / WEIGHTS)
+        model.peft_config["default"].save_pretrained(str(folder))
     _save_tokenizer(base, tokenizer, folder)
-    lines = (json.dumps({"messages": messages}, ensure_ascii=False) + "\n" for messages in heldout)
+    lines = (json.dumps(example, ensure_ascii=False) + "\n" for example in heldout)
     (folder / "heldout.jsonl").write_text("".join(lines), encoding="utf-8")
+    rows = metrics.read_metrics(job.folder / metrics.FILE)
+    (folder / metrics.FILE).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (folder / metrics.PLOT).write_text(metrics.plot(rows), encoding="utf-8")
     write_json(folder / CARD, _card(job, base, settings, measured, folder))
     for path in folder.iterdir():
         _flush(path)

@@ -12,15 +12,15 @@ from lorag.trainer.v1 import trainer_pb2 as pb
 from lorag.trainer.v1 import trainer_pb2_grpc
 from lorag_common.errors import LoragError, Reason
 from lorag_common.job_servicer import job_to_proto, timestamp
-from lorag_common.jobs import Jobs
+from lorag_common.jobs import FINAL, Jobs
 from lorag_common.paging import page_of
 from lorag_common.resolve import resolve_base_model
-from lorag_trainer.adapters import AdapterShelf
+from lorag_trainer.adapters import AdapterInfo, AdapterShelf
 from lorag_trainer.datasets import DatasetInfo, DatasetStore
-from lorag_trainer.estimate import estimate, read_config
+from lorag_trainer.files import Refused
 from lorag_trainer.hyperparameters import TrainingSettings
-from lorag_trainer.machine import free_disk, this_machine
-from lorag_trainer.plan import check_training
+from lorag_trainer.plan import Estimator, check_training
+from lorag_trainer.preview import Preview, preview
 from lorag_trainer.settings import TrainerSettings
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -34,6 +34,7 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
         self._datasets = datasets
         self._adapters = adapters
         self._jobs = jobs
+        self._estimator = Estimator(settings, datasets, adapters)
 
     async def UploadDataset(
         self, request_iterator: AsyncIterator[pb.UploadDatasetRequest], context: Context
@@ -57,32 +58,50 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
             datasets=[_dataset(d) for d in rows[: page.size]], next_page_token=page.next_token(len(rows))
         )
 
+    async def GetDataset(self, request: pb.GetDatasetRequest, context: Context) -> pb.GetDatasetResponse:
+        info = await asyncio.to_thread(self._datasets.get, request.id)
+        refused = await asyncio.to_thread(self._datasets.refused, request.id)
+        return pb.GetDatasetResponse(dataset=_dataset(info, refused))
+
+    async def DeleteDataset(self, request: pb.DeleteDatasetRequest, context: Context) -> pb.DeleteDatasetResponse:
+        for job in await asyncio.to_thread(self._jobs.list, "training", 1000):
+            if job.state not in FINAL and job.spec["dataset_id"] == request.id:
+                raise LoragError(Reason.IN_USE, f"The training {job.id} needs this dataset.", field="id")
+        await asyncio.to_thread(self._datasets.delete, request.id)
+        return pb.DeleteDatasetResponse()
+
+    async def PreviewTraining(self, request: pb.PreviewTrainingRequest, context: Context) -> pb.PreviewTrainingResponse:
+        settings = _training_settings(request.settings)
+        self._datasets.get(request.dataset_id)
+        base = await asyncio.to_thread(
+            resolve_base_model, request.base_model, self._settings, weights=False, download=True
+        )
+        found = await asyncio.to_thread(
+            preview, self._settings.data, base, request.dataset_id, settings, request.example_count
+        )
+        return _preview(found)
+
     async def EstimateTraining(
         self, request: pb.EstimateTrainingRequest, context: Context
     ) -> pb.EstimateTrainingResponse:
-        settings = _training_settings(request.settings)
-        dataset = self._datasets.get(request.dataset_id)
-        base = await asyncio.to_thread(resolve_base_model, request.base_model, self._settings)
-        machine = await asyncio.to_thread(this_machine)
-        found = estimate(read_config(base), dataset, settings, machine, free_disk(self._settings.data))
-        return pb.EstimateTrainingResponse(
-            device=found.device,
-            vram_bytes=found.vram_bytes,
-            ram_bytes=found.ram_bytes,
-            disk_bytes=found.disk_bytes,
-            steps=found.steps,
-            fits=found.fits,
-            advice=found.advice,
+        found = await asyncio.to_thread(
+            self._estimator.estimate,
+            request.base_model,
+            request.dataset_id,
+            _training_settings(request.settings),
+            tuple(request.gpu_bytes),
         )
+        return pb.EstimateTrainingResponse(**vars(found))
 
     async def StartTraining(self, request: pb.StartTrainingRequest, context: Context) -> pb.StartTrainingResponse:
         settings = _training_settings(request.settings)
-        self._datasets.get(request.dataset_id)
+        self._datasets.require_readable(request.dataset_id, settings.skip_refused)
         await asyncio.to_thread(check_training, request.base_model, self._settings)
         spec = {
             "base_model": request.base_model,
             "dataset_id": request.dataset_id,
             "settings": settings.model_dump(),
+            "default_url": self._settings.ollama_url,
         }
         record = await asyncio.to_thread(self._jobs.start, "training", spec, request.request_id)
         return pb.StartTrainingResponse(job=job_to_proto(record))
@@ -90,13 +109,19 @@ class TrainerServicer(trainer_pb2_grpc.TrainerServiceServicer):
     async def ListAdapters(self, request: pb.ListAdaptersRequest, context: Context) -> pb.ListAdaptersResponse:
         page = page_of(request.page_size, request.page_token)
         rows = (await asyncio.to_thread(self._adapters.list))[page.offset : page.offset + page.size + 1]
-        adapters = [
-            pb.Adapter(
-                uri=a.uri, base_model=a.base_model, dataset_id=a.dataset_id, create_time=timestamp(a.create_time)
-            )
-            for a in rows[: page.size]
-        ]
-        return pb.ListAdaptersResponse(adapters=adapters, next_page_token=page.next_token(len(rows)))
+        return pb.ListAdaptersResponse(
+            adapters=[_adapter(a) for a in rows[: page.size]], next_page_token=page.next_token(len(rows))
+        )
+
+    async def GetAdapter(self, request: pb.GetAdapterRequest, context: Context) -> pb.GetAdapterResponse:
+        found = await asyncio.to_thread(self._adapters.get, request.uri)
+        rows = await asyncio.to_thread(self._adapters.steps, request.uri)
+        steps = [pb.TrainingStep(step=row.pop("step"), metrics=row) for row in rows]
+        return pb.GetAdapterResponse(adapter=_adapter(found), steps=steps)
+
+    async def DeleteAdapter(self, request: pb.DeleteAdapterRequest, context: Context) -> pb.DeleteAdapterResponse:
+        await asyncio.to_thread(self._adapters.delete, request.uri)
+        return pb.DeleteAdapterResponse()
 
 
 def _training_settings(message: pb.TrainingSettings) -> TrainingSettings:
@@ -104,7 +129,8 @@ def _training_settings(message: pb.TrainingSettings) -> TrainingSettings:
     return TrainingSettings.parse({field.name: value for field, value in message.ListFields()})
 
 
-def _dataset(info: DatasetInfo) -> pb.Dataset:
+def _dataset(info: DatasetInfo, refused: list[Refused] | None = None) -> pb.Dataset:
+    named = [Refused(*row) for row in info.refused] if refused is None else refused
     return pb.Dataset(
         id=info.id,
         name=info.name,
@@ -112,4 +138,37 @@ def _dataset(info: DatasetInfo) -> pb.Dataset:
         example_count=info.example_count,
         format=info.format,
         create_time=timestamp(info.create_time),
+        file_type=info.file_type,
+        refused_count=info.refused_count,
+        refused=[pb.RefusedLine(line=r.line, problem=r.problem) for r in named],
+        duplicate_count=info.duplicate_count,
     )
+
+
+def _adapter(info: AdapterInfo) -> pb.Adapter:
+    settings = {k: v for k, v in info.settings.items() if v is not None}
+    return pb.Adapter(
+        uri=info.uri,
+        base_model=info.base_model,
+        dataset_id=info.dataset_id,
+        create_time=timestamp(info.create_time),
+        settings=pb.TrainingSettings(**settings),
+        steps=info.steps,
+        final_loss=info.final_loss,
+        heldout_loss=info.heldout_loss,
+        dataset_name=info.dataset_name,
+        size=info.size,
+        duration_seconds=info.duration_seconds,
+        notes=info.notes,
+    )
+
+
+def _preview(found: Preview) -> pb.PreviewTrainingResponse:
+    examples = [
+        pb.PreviewedExample(
+            line=e["line"], tokens=[pb.PreviewedToken(id=i, text=text, learned=yes) for i, text, yes in e["tokens"]]
+        )
+        for e in found.examples
+    ]
+    lengths = [pb.LengthBucket(**dict(zip(("from", "to", "count"), row, strict=True))) for row in found.lengths]
+    return pb.PreviewTrainingResponse(**{**vars(found), "examples": examples, "lengths": lengths})

@@ -1,231 +1,98 @@
-"""The child process of a training: base + dataset -> adapter folder.
+"""The child process of a training: where it runs is decided here; `fit.py` trains.
 
-Everything a restart needs is in the job's folder: the settings, the checkpoints and, once chosen, the adapter's name.
+On CUDA the model server is asked to unload its models first, and the GPU is held (`lorag_common.gpu`) until the end.
 """
 
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lorag_trainer.machine import this_machine
 
-DEVICE = this_machine().device
-if DEVICE == "cpu":
+MACHINE = this_machine()
+if MACHINE.device == "cpu":
     # Before torch is imported, which reads these once: busy threads on few cores make a step many times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Fragments of memory grow and shrink in place, so that long and short sequences may follow each other.
+os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 
-import torch  # noqa: E402
-from datasets import Dataset  # noqa: E402
-from peft import LoraConfig  # noqa: E402
-from transformers import (  # noqa: E402
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    BitsAndBytesConfig,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-    set_seed,
-)
-from trl import SFTConfig, SFTTrainer  # noqa: E402
-
-from lorag_common.child import ChildJob, JobInterrupted  # noqa: E402
+from lorag_common import rag_config  # noqa: E402
+from lorag_common.child import ChildJob, as_lorag_error  # noqa: E402
 from lorag_common.errors import LoragError, Reason  # noqa: E402
+from lorag_common.gpu import gpu_held  # noqa: E402
+from lorag_common.model_server import ModelServer  # noqa: E402
 from lorag_common.resolve import resolve_base_model  # noqa: E402
 from lorag_common.settings import ServiceSettings  # noqa: E402
-from lorag_trainer.checkpoints import newest_complete  # noqa: E402
 from lorag_trainer.datasets import DatasetStore  # noqa: E402
-from lorag_trainer.estimate import read_config  # noqa: E402
+from lorag_trainer.estimate import choose_ranks, read_config  # noqa: E402
 from lorag_trainer.hyperparameters import TrainingSettings  # noqa: E402
-from lorag_trainer.output import Measured, publish, published  # noqa: E402
-from lorag_trainer.prepare import Prepared, prepare  # noqa: E402
-from lorag_trainer.render import Renderer  # noqa: E402
-
-HELDOUT_MEASURED = 100
-"""At most this many held-out turns are measured at the end; more would only cost time."""
+from lorag_trainer.output import published  # noqa: E402
+from lorag_trainer.plan import SHAPES  # noqa: E402
+from lorag_trainer.ranks import run_ranks  # noqa: E402
+from lorag_trainer.shape import shape_of  # noqa: E402
 
 
 def main(job: ChildJob) -> dict[str, Any]:
     """Train, or go on training; see `lorag_common.child`."""
     if (done := published(job)) is not None:
         return done
-    try:
+    if MACHINE.device == "cpu":
         return _train(job)
-    except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "out of memory" in str(error).lower():
-            raise LoragError(Reason.OUT_OF_MEMORY, f"Out of memory on {DEVICE}: {error}") from error
-        raise
+    with models_unloaded(job), gpu_held(job.data, job.id):
+        return _train(job)
+
+
+def as_training_error(error: BaseException) -> LoragError:
+    """The one error table's words for what a training ended by; memory that ran out is told in several ways."""
+    text = str(error)
+    if isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text.lower()):
+        return LoragError(Reason.OUT_OF_MEMORY, f"Memory ran out on {MACHINE.device}: {text.splitlines()[0]}")
+    return as_lorag_error(error)
+
+
+@contextmanager
+def models_unloaded(job: ChildJob) -> Iterator[None]:
+    """The model server's models are out of memory within; afterwards those that were loaded are loaded again."""
+    server = ModelServer(rag_config.load(job.data, job.spec["default_url"]).llm.ollama.base_url)
+    models: list[str] = []
+    if server.reachable():
+        models = list(server.loaded())
+        for model in models:
+            job.report("unloading", 0, len(models), f"asking the model server to unload {model}")
+            server.unload(model)
+    try:
+        yield
+    finally:
+        for model in models:
+            try:
+                server.load(model)
+            except LoragError as error:
+                # The training is done; a model that does not come back is loaded by the next question.
+                job.report("loading", 0, 0, f"the model server did not load {model} again: {error.message}")
 
 
 def _train(job: ChildJob) -> dict[str, Any]:
     settings = TrainingSettings.parse(job.spec["settings"])
-    dataset_id = job.spec["dataset_id"]
-    set_seed(settings.seed)
+    base = resolve_base_model(job.spec["base_model"], ServiceSettings(data=job.data), weights=False, download=True)
+    dataset = DatasetStore(job.data).get(job.spec["dataset_id"])
+    shape = shape_of(read_config(base), job.data / SHAPES)
+    ranks = choose_ranks(shape, dataset, settings, this_machine())
+    try:
+        if ranks.world > 1:
+            return run_ranks(job, ranks)
+        if ranks.device == "cuda":
+            # One GPU, that with the most room: with several in sight the trainer would spread a batch over them.
+            best = max(range(len(MACHINE.vram)), key=lambda i: MACHINE.vram[i])
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(best))
+        from lorag_trainer.fit import fit
 
-    job.report("loading", 0, 0, f"looking for {job.spec['base_model']}")
-    base = resolve_base_model(job.spec["base_model"], ServiceSettings(data=job.data), download=True)
-    read_config(base)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    data = prepare(
-        DatasetStore(job.data).examples(dataset_id),
-        settings,
-        Renderer(tokenizer),
-        lambda done, total: job.report("preparing", done, total),
-    )
-    _leave_if_asked(job)
-
-    job.report("loading", 0, 0, f"on {DEVICE}")
-    model = _load(base, settings)
-    _leave_if_asked(job)
-    trainer = _trainer(job, model, tokenizer, data, settings)
-    checkpoint = newest_complete(job.folder / "checkpoints")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if trainer.state.global_step < trainer.state.max_steps:
-        raise JobInterrupted
-
-    job.report("measuring", 0, len(data.heldout), f"on {DEVICE}")
-    heldout_loss = trainer.evaluate()["eval_loss"] if data.heldout else None
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
-    job.report("saving", 0, 0)
-    measured = Measured(DEVICE, trainer.state.global_step, losses[0], losses[-1], heldout_loss, time.time())
-    return publish(job, base, settings, trainer.model, tokenizer, data.heldout_messages, measured)
-
-
-def _compute_type() -> torch.dtype:
-    if DEVICE == "cpu":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-
-
-def _load(base: Path, settings: TrainingSettings) -> Any:
-    compute = _compute_type()
-    quantization = None
-    if settings.use_qlora and settings.qlora_4bit:
-        quantization = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=compute,
-        )
-    elif settings.use_qlora:
-        quantization = BitsAndBytesConfig(load_in_8bit=True)
-    # With several GPUs the layers are spread over them, so that a base larger than one of them fits.
-    spread = DEVICE == "cuda" and torch.cuda.device_count() > 1
-    places: Any = "auto" if spread else {"": "cpu" if DEVICE == "cpu" else 0}
-    model = AutoModelForCausalLM.from_pretrained(
-        base, quantization_config=quantization, device_map=places, dtype=compute
-    )
-    # The cache is for generating; checkpointing would warn about it at every step.
-    model.config.use_cache = False
-    return model
-
-
-def _trainer(job: ChildJob, model: Any, tokenizer: Any, data: Prepared, settings: TrainingSettings) -> Any:
-    on_cpu = DEVICE == "cpu"
-    compute = _compute_type()
-    checkpointing = settings.gradient_checkpointing
-    config = SFTConfig(
-        output_dir=str(job.folder / "checkpoints"),
-        num_train_epochs=settings.epochs,
-        max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        learning_rate=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-        lr_scheduler_type=settings.scheduler,
-        optim="adamw_torch",
-        weight_decay=0.0,
-        max_grad_norm=1.0,
-        gradient_checkpointing=(not on_cpu) if checkpointing is None else checkpointing,
-        bf16=compute is torch.bfloat16,
-        fp16=compute is torch.float16,
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
-        # The rows are tokenized, labelled and checked for length already; the trainer must not touch them.
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        packing=False,
-        eval_strategy="no",
-        save_strategy="steps",
-        save_steps=settings.checkpoint_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        report_to=[],
-        disable_tqdm=True,
-        seed=settings.seed,
-    )
-    adapter = LoraConfig(
-        r=settings.r,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    return SFTTrainer(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list(data.train),
-        eval_dataset=Dataset.from_list(data.heldout[:HELDOUT_MEASURED]) if data.heldout else None,
-        processing_class=tokenizer,
-        peft_config=adapter,
-        callbacks=[_Reporter(job)],
-    )
-
-
-def _leave_if_asked(job: ChildJob) -> None:
-    if job.stop_requested():
-        raise JobInterrupted
-
-
-class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Reports every step, and stops after a checkpoint when the job was asked to."""
-
-    def __init__(self, job: ChildJob) -> None:
-        self._job = job
-        self._began = time.monotonic()
-        self._first = 0
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Note where this process begins: after a restart the speed counts from there."""
-        self._began, self._first = time.monotonic(), state.global_step
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
-    ) -> TrainerControl:
-        """Ask for a checkpoint and the end of the loop."""
-        if self._job.stop_requested() and state.global_step < state.max_steps:
-            control.should_save = True
-            control.should_training_stop = True
-        return control
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        """One progress line a step; the summary that ends a training carries no `loss` and is left out."""
-        if not logs or "loss" not in logs:
-            return
-        seconds = max(time.monotonic() - self._began, 1e-9)
-        here = max(1, state.global_step - self._first)
-        self._job.report(
-            "training",
-            state.global_step,
-            state.max_steps,
-            f"on {DEVICE}",
-            loss=logs["loss"],
-            learning_rate=logs.get("learning_rate", 0.0),
-            tokens_per_second=logs.get("num_tokens", 0.0) / seconds,
-            eta_seconds=(state.max_steps - state.global_step) * seconds / here,
-        )
+        return fit(job, ranks)
+    except RuntimeError as error:
+        raise as_training_error(error) from error

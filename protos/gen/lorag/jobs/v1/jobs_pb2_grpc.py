@@ -78,7 +78,7 @@ class JobServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelJob(self, request, context):
-        """CancelJob asks a job to stop: its child process gets 30 s to end, then is killed. A job that has ended already is
+        """CancelJob asks a job to stop: its child process gets 4 s to end, then is killed. A job that has ended already is
         returned unchanged, so it is safe to repeat.
         NOT_FOUND (JOB_NOT_FOUND): this service has no job of that id.
         """
