@@ -56,6 +56,7 @@ def _chat(random_: random.Random, language: Language) -> dict[str, list[dict[str
     drawn = draw_passages(source, random_.choice(PASSAGE_COUNTS), sentences=SENTENCES)
     number, fact = random_.choice([(n, fact) for n, passage in enumerate(drawn, 1) for fact in passage.facts])
     passages = [Passage("\n".join(passage.lines), "", 0) for passage in drawn]
-    messages = build_messages(fact.any_question(random_), passages)
+    question = fact.any_question(random_)
+    messages = build_messages(question, passages, nonce=f"{random_.getrandbits(32):08x}")
     messages.append({"role": "assistant", "content": cited(fact.polite, number, language)})
     return {"messages": messages}

@@ -20,7 +20,7 @@ PACKAGES = {
 }
 SERVICES = [name for name in PACKAGES if name not in ("lorag_gateway",)]
 # The files whose work is to speak gRPC.
-WIRE_FILES = {"servicer.py", "__main__.py", "indexer_client.py"}
+WIRE_FILES = {"servicer.py", "__main__.py", "indexer_client.py", "wire.py"}
 
 
 def imported(path: Path) -> set[str]:

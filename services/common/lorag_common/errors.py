@@ -70,6 +70,12 @@ class Reason(StrEnum):
     NO_ACTIVE_RELEASE = "NO_ACTIVE_RELEASE"
     NO_PREVIOUS_RELEASE = "NO_PREVIOUS_RELEASE"
     CONTEXT_OVERFLOW = "CONTEXT_OVERFLOW"
+    PROMPT_UNSAFE = "PROMPT_UNSAFE"
+    TOO_MANY_QUESTIONS = "TOO_MANY_QUESTIONS"
+    GPU_BUSY = "GPU_BUSY"
+    PARITY_FAILED = "PARITY_FAILED"
+    RELEASE_WORSE = "RELEASE_WORSE"
+    EVALUATION_NOT_FOUND = "EVALUATION_NOT_FOUND"
     IN_USE = "IN_USE"
     JOB_NOT_FOUND = "JOB_NOT_FOUND"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
@@ -147,6 +153,24 @@ TABLE: dict[Reason, Row] = {
         Code.FAILED_PRECONDITION, "Ask a shorter question, retrieve fewer passages or raise num_ctx."
     ),
     Reason.IN_USE: Row(Code.FAILED_PRECONDITION, "Cancel the named job, or wait for it to end, and try again."),
+    Reason.PROMPT_UNSAFE: Row(
+        Code.FAILED_PRECONDITION, "Ask without the named text, or remove the document that holds it; please report it."
+    ),
+    Reason.TOO_MANY_QUESTIONS: Row(
+        Code.RESOURCE_EXHAUSTED, "Ask again in a moment, or raise LORAG_QUEUE_LENGTH of the qa service."
+    ),
+    Reason.GPU_BUSY: Row(
+        Code.UNAVAILABLE, "Wait until the training has ended (`lorag jobs` shows it), or cancel it, and ask again."
+    ),
+    Reason.PARITY_FAILED: Row(
+        Code.FAILED_PRECONDITION,
+        "Correct what is named (the base's chat template, stop tokens or the server's version), convert and publish again.",
+    ),
+    Reason.RELEASE_WORSE: Row(
+        Code.FAILED_PRECONDITION,
+        "Keep the active release, or activate it all the same (`lorag release activate NAME:vN --force`).",
+    ),
+    Reason.EVALUATION_NOT_FOUND: Row(Code.NOT_FOUND, "Evaluate the release first (`lorag release evaluate NAME:vN`)."),
     Reason.JOB_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag jobs` lists the jobs."),
     Reason.REQUEST_ID_REUSED: Row(Code.INVALID_ARGUMENT, "Use a new request_id for a new request."),
     Reason.JOB_FAILED: Row(Code.INTERNAL, "Read the job's log.txt in its folder, then start the job again."),
@@ -164,6 +188,10 @@ TABLE: dict[Reason, Row] = {
     Reason.TOOLS_MISSING: Row(Code.FAILED_PRECONDITION, "Run `make setup` again."),
     Reason.INTERNAL: Row(Code.INTERNAL, "This is a defect of LoRAG; the service's log has the details."),
 }
+
+
+# gRPC has one code for a full disk and a full queue, HTTP has two.
+HTTP_EXCEPTIONS = {Reason.TOO_MANY_QUESTIONS: 429}
 
 
 class LoragError(Exception):
@@ -195,7 +223,7 @@ class LoragError(Exception):
     @property
     def http_status(self) -> int:
         """HTTP status of the reason."""
-        return HTTP_STATUS[self.code]
+        return http_status(self.reason)
 
     def as_dict(self) -> dict[str, str]:
         """For files and JSON: code, reason, message, remedy and, where there is one, field."""
@@ -216,4 +244,4 @@ def _rebuild(reason: str, message: str, remedy: str | None, field: str | None) -
 
 def http_status(reason: Reason) -> int:
     """HTTP status of a reason."""
-    return HTTP_STATUS[TABLE[reason].code]
+    return HTTP_EXCEPTIONS.get(reason, HTTP_STATUS[TABLE[reason].code])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -83,8 +84,10 @@ def _stream(method: str, inner: Callable[..., AsyncIterator[Any]]) -> Callable[.
     async def handle(request: Any, context: ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         call = _Call(method, context)
         try:
-            async for response in inner(request, context):
-                yield response
+            # Closed at once when the caller goes away, and with it whatever it was waiting for.
+            async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
+                async for response in responses:
+                    yield response
         except Exception as error:
             await call.fail(error)
         else:

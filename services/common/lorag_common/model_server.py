@@ -5,8 +5,9 @@ Both classes give the client's own replies and turn its errors into the one erro
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -18,6 +19,7 @@ from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
 
 CONNECT_SECONDS = 3.0
+_NO_MEMORY = re.compile(r"out of memory|more system memory|insufficient memory|cudaMalloc|failed to allocate", re.IGNORECASE)
 Vectors: TypeAlias = list[list[float]]
 """One row a text, each of the model's dimension."""
 # Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
@@ -43,6 +45,12 @@ def _translated(url: str) -> Iterator[None]:
 
 
 def _raise(url: str, error: ollama.ResponseError) -> NoReturn:
+    if _NO_MEMORY.search(error.error):
+        raise LoragError(
+            Reason.OUT_OF_MEMORY,
+            f"The model does not fit the memory of the model server at {url}: {error.error}",
+            remedy="End other programs on its machine, choose a smaller quantization, or lower num_ctx.",
+        ) from error
     if error.status_code == httpx.codes.NOT_FOUND:
         raise LoragError(Reason.MODEL_NOT_FOUND, f"The model server at {url} says: {error.error}") from error
     raise LoragError(Reason.MODEL_SERVER_FAILED, f"The model server at {url} says: {error.error}") from error
@@ -191,18 +199,28 @@ class AsyncModelServer:
         with _translated(self.url):
             return [list(v) for v in (await self._client.embed(model, list(texts), truncate=False)).embeddings]
 
+    async def context_of(self, model: str) -> int | None:
+        """Tokens of context that the loaded model really has; None when it is not loaded or the server does not say."""
+        with _translated(self.url):
+            running = (await self._client.ps()).models
+        return next((m.context_length for m in running if model in (m.model, m.name)), None)
+
     async def generate(
         self, model: str, prompt: str, *, raw: bool = False, **options: Any
     ) -> AsyncIterator[ollama.GenerateResponse]:
-        """Stream a completion; the last piece has `done` and the counts."""
+        """Stream a completion; the last piece has `done` and the counts. Closing the iterator stops the generation."""
         with _translated(self.url):
-            async for piece in await self._client.generate(model, prompt, raw=raw, options=options, stream=True):
-                yield piece
+            stream: Any = await self._client.generate(model, prompt, raw=raw, options=options, stream=True)
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    yield piece
 
     async def chat(
         self, model: str, messages: Sequence[Mapping[str, Any]], **options: Any
     ) -> AsyncIterator[ollama.ChatResponse]:
-        """Stream an answer; the last piece has `done` and the counts."""
+        """Stream an answer; the last piece has `done` and the counts. Closing the iterator stops the generation."""
         with _translated(self.url):
-            async for piece in await self._client.chat(model, messages, options=options, stream=True):
-                yield piece
+            stream: Any = await self._client.chat(model, messages, options=options, stream=True)
+            async with aclosing(stream) as pieces:
+                async for piece in pieces:
+                    yield piece

@@ -1,10 +1,11 @@
-"""One question: retrieve, fit, generate, cite."""
+"""One question: retrieve, fit, generate, check. The order of events is the contract's; see the proto."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,23 @@ from typing import Any
 from lorag_common import rag_config
 from lorag_common.errors import LoragError, Reason
 from lorag_common.model_server import AsyncModelServer
-from lorag_common.prompts import Passage, build_messages, cited_numbers
-from lorag_qa import releases
-from lorag_qa.budget import Fitted, fit
+from lorag_common.prompts import Passage, Turn, cited_numbers
+from lorag_common.rag_config import RagConfig
+from lorag_qa import conversation, releases
+from lorag_qa.checked import Checker, Gate, Sentence, refusal
+from lorag_qa.generation import Generation
+from lorag_qa.prompt import Prompt, prepare
 from lorag_qa.search import Found, Searcher
+from lorag_qa.thinking import Thinking
+from lorag_qa.tokens import Tokens, evaluated_tokens
+from lorag_qa.turns import Ticket, Turns
 
 DEFAULT_MAX_TOKENS = 512
-# Without the model's own tokenizer: no tokenizer in use takes more than about one token a character of Japanese.
-TOKENS_PER_CHARACTER = 1.2
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked; fields left at their default are taken from the configuration."""
+    """What is asked; fields left at their default are taken from the configuration. `caller` is whose turn it takes."""
 
     text: str
     model: str = ""
@@ -32,60 +37,96 @@ class Question:
     temperature: float | None = None
     document_ids: tuple[str, ...] = ()
     max_tokens: int = 0
+    strict: bool = False
+    history: tuple[Turn, ...] = ()
+    caller: str = ""
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The passages given to the model, number n at index n - 1."""
+    """The passages given to the model, number n at index n - 1; and what was searched for."""
 
     passages: tuple[Found, ...]
+    query: str = ""
 
 
 @dataclass(frozen=True)
 class End:
-    """How it went. Counts in tokens, times in seconds; `evaluated_tokens` 0 when the server did not say."""
+    """How it went; times in seconds."""
 
     model: str
-    prompt_tokens: int
-    evaluated_tokens: int
-    answer_tokens: int
     cited: tuple[int, ...]
     finish_reason: str
     first_token_seconds: float
     total_seconds: float
+    queue_seconds: float
+    sentences: tuple[Sentence, ...]
+    refusal: str
+    tokens: Tokens
+
+
+Event = Sources | Thinking | str | End
 
 
 @dataclass
-class _Progress:
-    text: list[str] = field(default_factory=list)
+class _Clock:
+    started: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
     first: float = 0.0
-    last: Any = None
 
 
 class Answering:
-    """Answers questions over one data folder."""
+    """Answers questions over one data folder.
 
-    def __init__(self, data: Path, default_url: str, searcher: Searcher) -> None:
+    Args:
+        data: the data folder.
+        default_url: model server to name when there is no configuration yet.
+        searcher: finds passages.
+        turns: who is answered next; None answers all at once.
+        gpu_holder: names the job that holds the GPU of a data folder, or None.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        default_url: str,
+        searcher: Searcher,
+        turns: Turns | None = None,
+        gpu_holder: Callable[[Path], str | None] = lambda _: None,
+    ) -> None:
         self._data, self._default_url, self._searcher = data, default_url, searcher
+        self._turns = turns or Turns(1_000_000, 0)
+        self._gpu_holder = gpu_holder
 
-    async def answer(self, question: Question) -> AsyncIterator[Sources | str | End]:
-        """First `Sources`, then pieces of text, then exactly one `End`.
+    async def answer(self, question: Question) -> AsyncIterator[Event]:
+        """First `Sources`, then pieces of thinking and text, then exactly one `End`. Closing it stops the generation.
 
         Raises:
-            LoragError: INVALID_FIELD, NO_ACTIVE_RELEASE, INDEX_EMPTY, CONTEXT_OVERFLOW, MODEL_NOT_FOUND,
-                MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_FAILED, SERVICE_UNAVAILABLE.
+            LoragError: INVALID_FIELD, TOO_MANY_QUESTIONS, GPU_BUSY, NO_ACTIVE_RELEASE, INDEX_EMPTY, CONTEXT_OVERFLOW,
+                PROMPT_UNSAFE, MODEL_NOT_FOUND, OUT_OF_MEMORY, MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_FAILED,
+                SERVICE_UNAVAILABLE.
         """
-        started = time.monotonic()
-        text = question.text.strip()
-        if not text:
-            raise LoragError(Reason.INVALID_FIELD, "The question is empty.", field="question")
-        _require_ranges(question)
+        _require_sound(question)
+        clock = _Clock()
+        ticket = self._turns.take(question.caller)
+        try:
+            async with aclosing(self._in_turn(question, ticket, clock)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            ticket.give_up()
+
+    async def _in_turn(self, question: Question, ticket: Ticket, clock: _Clock) -> AsyncIterator[Event]:
         config = await asyncio.to_thread(rag_config.load, self._data, self._default_url)
         model = question.model or config.llm.ollama.model
         if not model:
             raise LoragError(Reason.NO_ACTIVE_RELEASE, "No release is active yet.")
+        if (job := self._gpu_holder(self._data)) is not None:
+            raise LoragError(Reason.GPU_BUSY, f"The training {job} holds the GPU.")
+        history = conversation.clean(question.history)
+        query = conversation.search_query(question.text.strip(), history)
         found = await self._searcher.search(
-            text,
+            query,
             top_k=question.top_k or config.retrieval.top_k,
             vector_weight=config.retrieval.vector_weight,
             document_ids=question.document_ids,
@@ -93,92 +134,75 @@ class Answering:
         if not found:
             raise LoragError(Reason.INDEX_EMPTY, "No passage was found for this question.")
         release = await asyncio.to_thread(releases.find, self._data, model)
-        if release is not None and release.template.empty:
-            release = None  # the server's own template is the only one there is
-        num_ctx = config.llm.ollama.num_ctx
-        max_tokens = question.max_tokens or min(DEFAULT_MAX_TOKENS, num_ctx // 4)
-        fitted = _fit(release, text, found, num_ctx - max_tokens)
-        yield Sources(tuple(found[: fitted.passages]))
+        max_tokens = question.max_tokens or min(DEFAULT_MAX_TOKENS, config.llm.ollama.num_ctx // 4)
+        room = config.llm.ollama.num_ctx - max_tokens
+        prompt = await asyncio.to_thread(prepare, release, question.text.strip(), _passages(found), history, room)
+        given = tuple(found[: prompt.passages])
+        yield Sources(given, query)
 
-        options: dict[str, Any] = {
-            "num_ctx": num_ctx,
-            "num_predict": max_tokens,
-            "temperature": config.llm.ollama.temperature if question.temperature is None else question.temperature,
-        }
-        server = AsyncModelServer(config.llm.ollama.base_url)
-        progress = _Progress()
-        async for piece in _generate(server, model, release, text, found[: fitted.passages], fitted, options, progress):
-            progress.first = progress.first or time.monotonic()
-            progress.text.append(piece)
-            yield piece
-        yield _end(model, release is not None, fitted, progress, started)
+        clock.waited = await ticket.come()
+        generation = Generation(AsyncModelServer(config.llm.ollama.base_url), model, release, prompt)
+        gate = Gate(Checker(given), strict=question.strict)
+        async with aclosing(generation.stream(_options(question, config, max_tokens))) as pieces:
+            async for piece in pieces:
+                clock.first = clock.first or time.monotonic()
+                if isinstance(piece, Thinking):
+                    yield piece
+                elif shown := gate.add(piece):
+                    yield shown
+        if shown := gate.finish():
+            yield shown
+        yield await _end(question, generation, prompt, gate, clock, len(found))
 
 
-def _require_ranges(question: Question) -> None:
+async def _end(
+    question: Question, generation: Generation, prompt: Prompt, gate: Gate, clock: _Clock, found: int
+) -> End:
+    told = generation.prompt_eval_count
+    context = None
+    if prompt.exact and told is not None and told < prompt.tokens:
+        context = await generation.server.context_of(generation.model)
+    tokens = Tokens(
+        budgeted=prompt.room,
+        sent=prompt.tokens,
+        evaluated=evaluated_tokens(prompt.tokens, told, context) if prompt.exact else told,
+        answer=generation.eval_count,
+        exact=prompt.exact,
+        passages_left_out=found - prompt.passages,
+        turns_left_out=len(conversation.clean(question.history)) - prompt.turns,
+    )
+    now = time.monotonic()
+    return End(
+        model=generation.model,
+        cited=tuple(cited_numbers(gate.answer, prompt.passages)),
+        finish_reason=generation.finish_reason,
+        first_token_seconds=(clock.first or now) - clock.started,
+        total_seconds=now - clock.started,
+        queue_seconds=clock.waited,
+        sentences=tuple(gate.sentences),
+        refusal=refusal(question.text, gate.sentences),
+        tokens=tokens,
+    )
+
+
+def _require_sound(question: Question) -> None:
+    """Raise INVALID_FIELD for an empty question or a number out of range, rather than taking some other number for it."""
+    if not question.text.strip():
+        raise LoragError(Reason.INVALID_FIELD, "The question is empty.", field="question")
     limits = {"max_tokens": (question.max_tokens, 0, 1 << 20), "top_k": (question.top_k, 0, 50)}
     for name, (value, low, high) in (limits | {"temperature": (question.temperature or 0.0, 0, 2)}).items():
         if not low <= value <= high:
             raise LoragError(Reason.INVALID_FIELD, f"{name} is {value}, outside of {low} to {high}.", field=name)
 
 
-def _fit(release: releases.Release | None, question: str, found: Sequence[Found], room: int) -> Fitted:
-    def render(passages: Sequence[Found]) -> str:
-        messages = _messages(question, passages)
-        if release is None:
-            return "\n".join(m["content"] for m in messages)
-        return release.template.render(messages)
-
-    count = release.count if release else lambda prompt: int(len(prompt) * TOKENS_PER_CHARACTER)
-    return fit(found, render, count, room)
+def _options(question: Question, config: RagConfig, max_tokens: int) -> dict[str, Any]:
+    configured = config.llm.ollama
+    return {
+        "num_ctx": configured.num_ctx,
+        "num_predict": max_tokens,
+        "temperature": configured.temperature if question.temperature is None else question.temperature,
+    }
 
 
-def _messages(question: str, passages: Sequence[Found]) -> list[dict[str, str]]:
-    return build_messages(question, [Passage(p.text, p.document, p.page) for p in passages])
-
-
-async def _generate(
-    server: AsyncModelServer,
-    model: str,
-    release: releases.Release | None,
-    question: str,
-    passages: Sequence[Found],
-    fitted: Fitted,
-    options: dict[str, Any],
-    progress: _Progress,
-) -> AsyncIterator[str]:
-    """Pieces of text. A release gets the finished prompt raw; any other model its messages."""
-    if release is not None:
-        async for part in server.generate(model, fitted.prompt, raw=True, stop=list(release.stop), **options):
-            progress.last = part
-            if part.response:
-                yield part.response
-        return
-    async for reply in server.chat(model, _messages(question, passages), **options):
-        progress.last = reply
-        if reply.message.content:
-            yield reply.message.content
-
-
-def _end(model: str, counted: bool, fitted: Fitted, progress: _Progress, started: float) -> End:
-    last = progress.last
-    if last is None or not last.done:
-        raise LoragError(Reason.MODEL_SERVER_FAILED, "The model server broke the answer off before its end.")
-    evaluated = int(last.prompt_eval_count or 0)
-    if counted and evaluated <= fitted.tokens // 2:
-        # Some releases of Ollama count only what was not in their prompt cache: so low a count says nothing.
-        evaluated = 0
-    if counted and 0 < evaluated < fitted.tokens:
-        raise LoragError(
-            Reason.CONTEXT_OVERFLOW, f"The model server evaluated {evaluated} of {fitted.tokens} tokens of the prompt."
-        )
-    now = time.monotonic()
-    return End(
-        model=model,
-        prompt_tokens=fitted.tokens,
-        evaluated_tokens=evaluated,
-        answer_tokens=int(last.eval_count or 0),
-        cited=tuple(cited_numbers("".join(progress.text), fitted.passages)),
-        finish_reason=str(last.done_reason or "stop"),
-        first_token_seconds=(progress.first or now) - started,
-        total_seconds=now - started,
-    )
+def _passages(found: Sequence[Found]) -> list[Passage]:
+    return [Passage(p.text, p.document, p.page) for p in found]

@@ -1,8 +1,8 @@
-"""The one call between services: qa -> indexer.Search."""
+"""The one way between services: qa asks the indexer for passages, and the gate for the texts to make questions from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import grpc
 
@@ -10,7 +10,10 @@ from lorag.indexer.v1 import indexer_pb2 as pb
 from lorag.indexer.v1 import indexer_pb2_grpc
 from lorag_common.channel import DEADLINE_SECONDS, metadata, open_channel
 from lorag_common.rpc_errors import from_rpc
+from lorag_qa.questions import PageText
 from lorag_qa.search import Found
+
+EXPORT_SECONDS = 300.0
 
 
 class IndexerClient:
@@ -32,3 +35,20 @@ class IndexerClient:
             Found(h.document_id, h.document_name, h.page, (h.span_start, h.span_end), h.text, h.score)
             for h in response.hits
         ]
+
+    async def pages(self) -> AsyncIterator[PageText]:
+        """The text of every page of every searchable document."""
+        token = ""
+        try:
+            while True:
+                request = pb.ListDocumentsRequest(page_size=200, page_token=token)
+                listed = await self._stub.ListDocuments(request, timeout=DEADLINE_SECONDS, metadata=metadata())
+                for document in listed.documents:
+                    if document.state == pb.DOCUMENT_STATE_READY:
+                        export = pb.ExportTextRequest(document_id=document.id)
+                        async for page in self._stub.ExportText(export, timeout=EXPORT_SECONDS, metadata=metadata()):
+                            yield PageText(document.id, page.page, page.text)
+                if not (token := listed.next_page_token):
+                    return
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error, "indexer") from error

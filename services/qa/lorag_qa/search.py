@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Box(NamedTuple):
+    """A rectangle on a page, in shares of its width and height, from the upper left corner."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
 @dataclass(frozen=True)
 class Found:
-    """One passage with where it stands; `span` in characters of the page's text."""
+    """One passage with where it stands; `span` in characters of the page's text, `boxes` a line each."""
 
     document_id: str
     document: str
@@ -17,6 +26,7 @@ class Found:
     span: tuple[int, int]
     text: str
     score: float
+    boxes: tuple[Box, ...] = ()
 
 
 class Searcher(Protocol):
