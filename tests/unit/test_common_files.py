@@ -87,8 +87,9 @@ def test_every_sentence_carries_its_mark() -> None:
         Passage("定員は3人である。色は赤である。", "a.pdf", 1),
         Passage("The fee is 3.5 yen. Ask us.", "b.pdf", 2),
     ]
-    user = build_messages("定員は？", passages)[1]["content"]
-    assert user == "定員は3人である。[1]色は赤である。[1]\nThe fee is 3.5 yen. [2] Ask us. [2]\n質問：定員は？"
+    user = build_messages("定員は？", passages, "0a1b2c3d")[1]["content"]
+    lines = "定員は3人である。[1]色は赤である。[1]\nThe fee is 3.5 yen. [2] Ask us. [2]\n"
+    assert user == f"資料0a1b2c3d\n{lines}0a1b2c3d終\n質問：定員は？"
 
 
 def test_sentences_and_citations() -> None:

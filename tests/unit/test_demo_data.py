@@ -35,7 +35,7 @@ def test_example_is_a_served_prompt_with_a_polite_cited_answer() -> None:
         question = re.split("質問：|Question: ", user["content"])[-1]
         language = "ja" if number % 2 == 0 else "en"
         assert language_of(question) == language
-        assert system == build_messages(question, [])[0]
+        assert system == build_messages(question, [], "")[0]
         pattern = r".+です。\[[1-3]\]" if language == "ja" else r"The .+ is .+\. \[[1-3]\]"
         assert re.fullmatch(pattern, assistant["content"])
 

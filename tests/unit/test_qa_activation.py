@@ -15,7 +15,7 @@ from qa_parts import Server, model_server, write_release
 
 from lorag_common import artifacts, rag_config
 from lorag_common.errors import LoragError, Reason
-from lorag_qa.activation import KEPT, Activation
+from lorag_qa.activation import Activation
 
 NAMES = ["tiny:v1", "tiny:v2", "tiny:v3"]
 
@@ -79,9 +79,10 @@ def test_rolling_back_goes_the_way_back_and_then_says_that_it_ended(activation: 
 
 
 def test_the_history_is_bounded(activation: Activation) -> None:
-    for n in range(KEPT + 5):
+    activation.update({"keep_releases": 6})
+    for n in range(11):
         activation.activate(NAMES[n % 2])
-    assert len(activation.config().history) == KEPT
+    assert len(activation.config().history) == 6
 
 
 @pytest.mark.parametrize(

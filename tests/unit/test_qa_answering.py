@@ -22,6 +22,14 @@ FOUND = [passage(1, "青森館の定員は482人である。"), passage(2, "秋�
 ID, PLAIN = "tiny:v1", "llama3:8b"
 
 
+NONCE = "0a1b2c3d"
+
+
+@pytest.fixture(autouse=True)
+def _known_nonce(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lorag_qa.prompt.new_nonce", lambda _: NONCE)
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
     with model_server(ID, PLAIN) as running:
@@ -38,7 +46,7 @@ def data(tmp_path: Path, server: Server) -> Path:
 
 def prompt_of(data: Path, count: int = 2) -> str:
     passages = [Passage(p.text, p.document, p.page) for p in FOUND[:count]]
-    return releases.get(data, ID).template.render(build_messages(QUESTION, passages))
+    return releases.get(data, ID).template.render(build_messages(QUESTION, passages, NONCE))
 
 
 def tokens_of(data: Path, count: int = 2) -> int:
@@ -67,10 +75,10 @@ async def test_sources_then_text_then_one_end(data: Path, server: Server) -> Non
     sent = tokens_of(data)
     server.lines = generated("482人", "である。", "[1][9]", evaluated=sent, reason="length")
     sources, *text, end = await events(data, Index(FOUND))
-    assert sources == Sources(tuple(FOUND))
+    assert sources == Sources(tuple(FOUND), QUESTION)
     assert text == ["482人", "である。", "[1][9]"]
     assert isinstance(end, End)
-    assert (end.model, end.prompt_tokens, end.evaluated_tokens, end.answer_tokens) == (ID, sent, sent, 3)
+    assert (end.model, end.tokens.sent, end.tokens.evaluated, end.tokens.answer) == (ID, sent, sent, 3)
     assert (end.cited, end.finish_reason) == ((1,), "length")
     assert 0 < end.first_token_seconds <= end.total_seconds
 
@@ -88,10 +96,11 @@ async def test_a_model_without_a_release_gets_the_messages(data: Path, server: S
     server.lines = [head, head | {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}]
     _, text, end = await events(data, Index(FOUND), Question(QUESTION, model=PLAIN))
     (body,) = server.bodies("/api/chat")
-    assert body["messages"] == build_messages(QUESTION, [Passage(p.text, p.document, p.page) for p in FOUND])
+    passages = [Passage(p.text, p.document, p.page) for p in FOUND]
+    assert body["messages"] == build_messages(QUESTION, passages, NONCE)
     assert text == "97人[2]"
     assert isinstance(end, End)
-    assert (end.model, end.cited, end.evaluated_tokens) == (PLAIN, (2,), 0)
+    assert (end.model, end.cited, end.tokens.evaluated) == (PLAIN, (2,), None)
 
 
 async def test_a_model_without_a_release_gets_no_more_than_its_characters_allow(data: Path, server: Server) -> None:
@@ -99,7 +108,7 @@ async def test_a_model_without_a_release_gets_no_more_than_its_characters_allow(
     Activation(data, "").update({"llm.ollama.num_ctx": 256})
     long = [FOUND[0], passage(2, "あ" * 150)]
     sources, *_ = await events(data, Index(long), Question(QUESTION, model=PLAIN))
-    assert sources == Sources((FOUND[0],))
+    assert isinstance(sources, Sources) and sources.passages == (FOUND[0],)
 
 
 async def test_passages_that_do_not_fit_are_neither_sent_nor_shown(data: Path, server: Server) -> None:
@@ -108,9 +117,9 @@ async def test_passages_that_do_not_fit_are_neither_sent_nor_shown(data: Path, s
     Activation(data, "").update({"llm.ollama.num_ctx": 256})
     question = Question(QUESTION, max_tokens=256 - room)
     sources, *_, end = await events(data, Index(FOUND), question)
-    assert sources == Sources((FOUND[0],))
+    assert isinstance(sources, Sources) and sources.passages == (FOUND[0],)
     assert isinstance(end, End)
-    assert end.prompt_tokens == room
+    assert end.tokens.sent == room
     assert server.bodies("/api/generate")[0]["prompt"] == prompt_of(data, 1)
     less_room = Question(QUESTION, max_tokens=256 - room + 1)
     assert await reason_of(data, Index(FOUND), less_room) is Reason.CONTEXT_OVERFLOW
@@ -173,8 +182,11 @@ async def test_a_model_server_that_is_down_is_named(data: Path) -> None:
 
 
 async def test_an_error_in_the_middle_of_the_stream_ends_the_answer_by_an_error(data: Path, server: Server) -> None:
-    server.lines = [*generated("482", evaluated=None)[:-1], {"error": "out of memory"}]
+    server.lines = [*generated("482", evaluated=None)[:-1], {"error": "llama runner process has terminated"}]
     assert await reason_of(data, Index(FOUND)) is Reason.MODEL_SERVER_FAILED
+    assert len(server.bodies("/api/generate")) == 1, "what was shown in part must not be generated again"
+    server.lines = [{"error": "model requires more system memory (20 GiB) than is available (8 GiB)"}]
+    assert await reason_of(data, Index(FOUND)) is Reason.OUT_OF_MEMORY
 
 
 async def test_a_prompt_that_the_server_cut_a_little_is_an_error(data: Path, server: Server) -> None:
@@ -185,7 +197,7 @@ async def test_a_prompt_that_the_server_cut_a_little_is_an_error(data: Path, ser
 async def test_a_count_of_less_than_half_is_a_prompt_caches_and_unknown(data: Path, server: Server) -> None:
     server.lines = generated("x", evaluated=tokens_of(data) // 3)
     *_, end = await events(data, Index(FOUND))
-    assert end.evaluated_tokens == 0
+    assert end.tokens.evaluated is None
 
 
 async def test_a_stream_without_its_end_is_an_error(data: Path, server: Server) -> None:

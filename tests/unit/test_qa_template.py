@@ -16,8 +16,11 @@ from lorag_common.prompts import Passage, build_messages
 from lorag_qa import releases
 from lorag_qa.template import ChatTemplate
 
-JA = build_messages("青森館の定員は何人ですか。", [Passage("青森館の定員は482人である。", "a.pdf", 1)])
-EN = build_messages("What is the capacity?", [Passage("The capacity is 482. It is <full> & closed.", "b.pdf", 2)])
+NONCE = "0a1b2c3d"
+JA = build_messages("青森館の定員は何人ですか。", [Passage("青森館の定員は482人である。", "a.pdf", 1)], NONCE)
+EN = build_messages(
+    "What is the capacity?", [Passage("The capacity is 482. It is <full> & closed.", "b.pdf", 2)], NONCE
+)
 # Shaped like R1's: begins with bos, the system text stands bare, reasoning is cut out, the prompt opens the next one.
 REASONING = """{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}{% endif %}
 {%- set ns = namespace(system='') %}

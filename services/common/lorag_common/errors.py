@@ -190,8 +190,10 @@ TABLE: dict[Reason, Row] = {
 }
 
 
-# gRPC has one code for a full disk and a full queue, HTTP has two.
-HTTP_EXCEPTIONS = {Reason.TOO_MANY_QUESTIONS: 429}
+# Where HTTP has a more telling status than the canonical code's.
+HTTP_STATUS_OF_REASON: dict[Reason, int] = {
+    Reason.TOO_MANY_QUESTIONS: 429,
+}
 
 
 class LoragError(Exception):
@@ -244,4 +246,4 @@ def _rebuild(reason: str, message: str, remedy: str | None, field: str | None) -
 
 def http_status(reason: Reason) -> int:
     """HTTP status of a reason."""
-    return HTTP_EXCEPTIONS.get(reason, HTTP_STATUS[TABLE[reason].code])
+    return HTTP_STATUS_OF_REASON.get(reason) or HTTP_STATUS[TABLE[reason].code]

@@ -6,7 +6,7 @@ Both classes give the client's own replies and turn its errors into the one erro
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -19,7 +19,9 @@ from lorag_common.artifacts import sha256_file
 from lorag_common.errors import LoragError, Reason
 
 CONNECT_SECONDS = 3.0
-_NO_MEMORY = re.compile(r"out of memory|more system memory|insufficient memory|cudaMalloc|failed to allocate", re.IGNORECASE)
+_NO_MEMORY = re.compile(
+    r"out of memory|more system memory|insufficient memory|cudaMalloc|failed to allocate", re.IGNORECASE
+)
 Vectors: TypeAlias = list[list[float]]
 """One row a text, each of the model's dimension."""
 # Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
@@ -207,7 +209,7 @@ class AsyncModelServer:
 
     async def generate(
         self, model: str, prompt: str, *, raw: bool = False, **options: Any
-    ) -> AsyncIterator[ollama.GenerateResponse]:
+    ) -> AsyncGenerator[ollama.GenerateResponse]:
         """Stream a completion; the last piece has `done` and the counts. Closing the iterator stops the generation."""
         with _translated(self.url):
             stream: Any = await self._client.generate(model, prompt, raw=raw, options=options, stream=True)
@@ -217,7 +219,7 @@ class AsyncModelServer:
 
     async def chat(
         self, model: str, messages: Sequence[Mapping[str, Any]], **options: Any
-    ) -> AsyncIterator[ollama.ChatResponse]:
+    ) -> AsyncGenerator[ollama.ChatResponse]:
         """Stream an answer; the last piece has `done` and the counts. Closing the iterator stops the generation."""
         with _translated(self.url):
             stream: Any = await self._client.chat(model, messages, options=options, stream=True)

@@ -7,13 +7,16 @@ import asyncio
 import grpc
 
 from lorag.qa.v1 import qa_pb2, qa_pb2_grpc
+from lorag_common.gpu import gpu_holder
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
 from lorag_qa.activation import Activation
 from lorag_qa.answering import Answering
+from lorag_qa.evaluations import Evaluations
 from lorag_qa.indexer_client import IndexerClient
 from lorag_qa.servicer import QaServicer
 from lorag_qa.settings import QaSettings
+from lorag_qa.turns import Turns
 
 
 def main() -> None:
@@ -22,12 +25,17 @@ def main() -> None:
     activation = Activation(settings.data, settings.ollama_url)
     activation.config()
 
+    jobs = Jobs("qa", settings.data)
+    evaluations = Evaluations(settings.data, jobs, settings.ollama_url, settings.indexer_address)
+
     def add_services(server: grpc.aio.Server) -> list[str]:
-        answering = Answering(settings.data, settings.ollama_url, IndexerClient(settings.indexer_address))
-        qa_pb2_grpc.add_QaServiceServicer_to_server(QaServicer(answering, activation), server)
+        turns = Turns(settings.answers_at_once, settings.queue_length)
+        indexer = IndexerClient(settings.indexer_address)
+        answering = Answering(settings.data, settings.ollama_url, indexer, turns, gpu_holder)
+        qa_pb2_grpc.add_QaServiceServicer_to_server(QaServicer(answering, activation, evaluations), server)
         return [qa_pb2.DESCRIPTOR.services_by_name["QaService"].full_name]
 
-    asyncio.run(serve(settings, service="qa", add_services=add_services, jobs=Jobs("qa", settings.data)))
+    asyncio.run(serve(settings, service="qa", add_services=add_services, jobs=jobs))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +98,7 @@ class Answering:
         self._turns = turns or Turns(1_000_000, 0)
         self._gpu_holder = gpu_holder
 
-    async def answer(self, question: Question) -> AsyncIterator[Event]:
+    async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """First `Sources`, then pieces of thinking and text, then exactly one `End`. Closing it stops the generation.
 
         Raises:
@@ -116,7 +116,7 @@ class Answering:
         finally:
             ticket.give_up()
 
-    async def _in_turn(self, question: Question, ticket: Ticket, clock: _Clock) -> AsyncIterator[Event]:
+    async def _in_turn(self, question: Question, ticket: Ticket, clock: _Clock) -> AsyncGenerator[Event]:
         config = await asyncio.to_thread(rag_config.load, self._data, self._default_url)
         model = question.model or config.llm.ollama.model
         if not model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ REFUSALS = {
     "ja": "資料からは、この質問の答えを確かめられませんでした。",
     "en": "The documents do not answer this question.",
 }
+_HALF_MARK = re.compile(r"\s*(?:\[\d{0,3})?$")
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class Gate:
         self._answer += piece
         if not self._strict:
             return piece
-        # The last sentence may go on, or its marks may follow.
-        return self._show(split_answer(self._answer)[:-1])
+        # The last sentence may go on, or its marks may follow: half a mark is not the next sentence.
+        return self._show(split_answer(_HALF_MARK.sub("", self._answer))[:-1])
 
     def finish(self) -> str:
         """The text to show at the end; afterwards `sentences` is complete."""

@@ -206,11 +206,13 @@ def _compare(
         "current": measured.get(baseline),
         "differences": found,
         "create_time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "questions": [
-            q.as_dict() | {"answers": {m: asdict(a[n]) | {"score": asdict(scoring.score(q, a[n]))} for m, a in answers.items()}}
-            for n, q in enumerate(questions)
-        ],
-    }  # fmt: skip
+        "questions": [q.as_dict() | {"answers": _kept(q, n, answers)} for n, q in enumerate(questions)],
+    }
+
+
+def _kept(question: TestQuestion, n: int, answers: dict[str, list[Answered]]) -> dict[str, Any]:
+    """Model -> its answer to question n with its score."""
+    return {m: asdict(a[n]) | {"score": asdict(scoring.score(question, a[n]))} for m, a in answers.items()}
 
 
 def _summary(release: str, baseline: str, verdict: str, found: Sequence[dict[str, Any]], count: int) -> str:

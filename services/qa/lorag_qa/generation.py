@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -51,7 +51,7 @@ class Generation:
         """stop or length."""
         return str(self._last.done_reason or "stop") if self._last else ""
 
-    async def stream(self, options: dict[str, Any]) -> AsyncIterator[Thinking | str]:
+    async def stream(self, options: dict[str, Any]) -> AsyncGenerator[Thinking | str]:
         """Pieces of thinking and text. LoragError as `AsyncModelServer`; MODEL_SERVER_FAILED when the end is missing."""
         for pause in (*RETRY_SECONDS, None):
             begun = False
@@ -67,7 +67,7 @@ class Generation:
                 log.warning("asking the model server again", reason=str(error.reason), message=error.message)
                 await asyncio.sleep(pause)
 
-    async def _once(self, options: dict[str, Any]) -> AsyncIterator[Thinking | str]:
+    async def _once(self, options: dict[str, Any]) -> AsyncGenerator[Thinking | str]:
         splitter = Splitter(
             opened=self._prompt.exact and opened_by(self._prompt.text),
             undecided=not self._prompt.exact and await self._template_thinks(),
@@ -85,16 +85,16 @@ class Generation:
         if self._last is None or not self._last.done:
             raise LoragError(Reason.MODEL_SERVER_FAILED, "The model server broke the answer off before its end.")
 
-    async def _replies(self, options: dict[str, Any]) -> AsyncIterator[tuple[Any, str, str]]:
+    async def _replies(self, options: dict[str, Any]) -> AsyncGenerator[tuple[Any, str, str]]:
         """The server's replies, each with its thinking and its text."""
         if self._prompt.exact:
             raw = self.server.generate(self.model, self._prompt.text, raw=True, stop=self._stop, **options)
-            async with aclosing(raw) as completions:  # type: ignore[type-var]
+            async with aclosing(raw) as completions:
                 async for part in completions:
                     yield part, part.thinking or "", part.response or ""
             return
         chat = self.server.chat(self.model, self._prompt.messages, **options)
-        async with aclosing(chat) as replies:  # type: ignore[type-var]
+        async with aclosing(chat) as replies:
             async for reply in replies:
                 yield reply, reply.message.thinking or "", reply.message.content or ""
 

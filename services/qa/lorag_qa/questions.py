@@ -18,7 +18,9 @@ from lorag_qa.terms import folded
 
 SEED = 20
 WITHHELD_SHARE = 0.25
-_IS_JA = re.compile(r"^(?P<subject>[^は、。「」]{2,30})は(?P<value>[^、。は]{1,40}?)(?:である|です|となっている|となる|とする|だ)。?$")
+_IS_JA = re.compile(
+    r"^(?P<subject>[^は、。「」]{2,30})は(?P<value>[^、。は]{1,40}?)(?:である|です|となっている|となる|とする|だ)。?$"
+)
 _IS_EN = re.compile(
     r"^(?P<subject>(?:The|A|An|[A-Z])[^,.;:?!]{2,60}?) (?P<verb>is|are|was|were) (?P<value>(?!not\b)[^,;:?!]{1,60})\.$"
 )

@@ -87,7 +87,9 @@ def differences(
     pairs = [(score(q, a), score(q, b)) for q, a, b in zip(questions, candidate, baseline, strict=True)]
     columns = {
         "correctness": [a.correctness - b.correctness for a, b in pairs],
-        "citations": [a.citations - b.citations for a, b in pairs if a.citations is not None and b.citations is not None],
+        "citations": [
+            a.citations - b.citations for a, b in pairs if a.citations is not None and b.citations is not None
+        ],
     }
     return [{"score": name, **_interval(values)} for name, values in columns.items() if values]
 

@@ -53,7 +53,7 @@ class QaServicer(qa_pb2_grpc.QaServiceServicer):
             history=tuple(Turn(ROLES.get(t.role, "user"), t.text) for t in request.history),
             caller=_caller(context),
         )
-        async with aclosing(self._answering.answer(question)) as events:  # type: ignore[type-var]
+        async with aclosing(self._answering.answer(question)) as events:
             async for event in events:
                 yield wire.event(event)
 

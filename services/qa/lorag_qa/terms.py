@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 import unicodedata
 
-RUN = re.compile(r"\d+(?:\.\d+)?|[^\W\d_\u3040-\u30ff\u3400-\u9fff々〆]+(?:['’-][^\W\d_]+)*|[ァ-ヴー]+|[\u3400-\u9fff々〆]+")
+RUN = re.compile(
+    r"\d+(?:\.\d+)?|[^\W\d_\u3040-\u30ff\u3400-\u9fff々〆]+(?:['’-][^\W\d_]+)*|[ァ-ヴー]+|[\u3400-\u9fff々〆]+"
+)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
 _KANJI_NUMBER = re.compile(r"[〇一二三四五六七八九十百千]+(?=[年月日人円個条回台階歳時分秒名割倍本枚件点冊室])")
 _DIGITS = {c: i for i, c in enumerate("〇一二三四五六七八九")}
 _UNITS = {"十": 10, "百": 100, "千": 1000}
 # Words that hold a sentence together and say nothing of what it is about.
-STOP = frozenset(
-    "a an the of in on at to for by with from as and or but is are was were be been being it its this that these those "
-    "he she they his her their there has have had do does did will would can could may might shall should which who "
-    "whom whose what when where how into than then also about".split()
-)
+_STOP = """
+a an the of in on at to for by with from as and or but is are was were be been being it its this that these those he she
+they his her their there has have had do does did will would can could may might shall should which who whom whose what
+when where how into than then also about
+"""
+STOP = frozenset(_STOP.split())
 
 
 def folded(text: str) -> str:

@@ -45,6 +45,7 @@ class Splitter:
     def __init__(self, *, opened: bool = False, undecided: bool = False) -> None:
         self._state = _State.THINKING if opened else _State.UNDECIDED if undecided else _State.TEXT
         self._held = ""
+        self._closed = False
 
     def add(self, piece: str) -> list[Thinking | str]:
         """What can be told of the text so far."""
@@ -56,14 +57,15 @@ class Splitter:
 
     def finish(self) -> list[Thinking | str]:
         """What was held back, at the end of the stream."""
-        rest, self._held = self._held, ""
-        if not rest:
-            return []
-        return [Thinking(rest) if self._state is _State.THINKING else rest]
+        out: list[Thinking | str] = []
+        self._pass(out, len(self._held))
+        return out
 
     def _step(self, out: list[Thinking | str]) -> bool:
         """Pass on what is certain; whether there may be more to tell."""
-        tags = {_State.TEXT: (OPEN, CLOSE), _State.THINKING: (CLOSE, OPEN), _State.UNDECIDED: (CLOSE, OPEN)}[self._state]
+        tags = {_State.TEXT: (OPEN, CLOSE), _State.THINKING: (CLOSE, OPEN), _State.UNDECIDED: (CLOSE, OPEN)}[
+            self._state
+        ]
         found = min(((i, t) for t in tags if (i := self._held.find(t)) >= 0), default=None)
         if found is None:
             if self._state is not _State.UNDECIDED:
@@ -77,14 +79,17 @@ class Splitter:
             self._state = _State.TEXT
         self._pass(out, at)
         self._held = self._held[len(tag) :]
-        if tag == CLOSE:
-            self._held = self._held.lstrip("\n")
+        self._closed = tag == CLOSE
         self._state = _State.THINKING if tag == OPEN else _State.TEXT
         return bool(self._held)
 
     def _pass(self, out: list[Thinking | str], count: int) -> None:
         text, self._held = self._held[:count], self._held[count:]
+        if self._closed:
+            # The line ends between thinking and answer belong to neither.
+            text = text.lstrip("\n")
         if text:
+            self._closed = False
             out.append(Thinking(text) if self._state is _State.THINKING else text)
 
 

@@ -30,8 +30,8 @@ _NEGATION = re.compile(
 )
 _REFUSAL = re.compile(
     r"(?:資料|文書|記載|情報|本文|出典)[^。]{0,30}(?:ない|なかった|ません|なし|不明)|(?:分かり|わかり|答えられ)ません|"
-    r"(?:documents?|passages?|sources?|context|text)\b[^.]{0,60}\b(?:not|no|nothing|n't)\b|"
-    r"\b(?:not|n't) (?:know|say|state|mention|contain|provide|specif|find|found)|no (?:information|answer)",
+    r"(?:documents?|passages?|sources?|context|text)\b[^.]{0,60}(?:\b(?:not|no|nothing)|n't)\b|"
+    r"(?:\bnot|n't) (?:know|say|state|mention|contain|provide|specif|find|found)|no (?:information|answer)",
     re.IGNORECASE,
 )
 
@@ -117,7 +117,7 @@ class Evidence:
             return Check(Status.NO_CLAIM, support, ())
         against = found["near"] >= CONTRADICTS and (found["numbers"] or found["negation"] or found["elsewhere"] > 0)
         status = Status.CONTRADICTED if against else Status.UNSUPPORTED
-        return Check(status, support, (best.place,), _why(wanted, found, best, self._all))
+        return Check(status, support, (best.place,), _why(said, found, best, self._all))
 
     def measure(self, sentence: str) -> dict[str, float] | None:
         """The six measurements by name, None for a sentence without terms; for fitting the weights."""
@@ -146,7 +146,7 @@ class Evidence:
         return weight * (SINGLE_KANJI_WEIGHT if is_single_kanji(term) else 1.0)
 
     def _near_focus(self, said: str, weights: dict[str, float]) -> float:
-        """Share of all else that stands around what the sentence ends on: in `XはAです`, A, the very thing that is claimed."""
+        """Share of all else that stands around what the sentence ends on: in `XはAです` A, which is what it claims."""
         last = runs(said)[-1][0]
         rest = {t: w for t, w in weights.items() if t not in {term for term, _ in terms_of(last)}}
         reach, best = int(FOCUS_REACH * len(said)), 0.0
@@ -208,13 +208,14 @@ def _without_claim(sentence: str) -> Check:
     return Check(Status.UNSUPPORTED, 0.0, (), "no passage was given")
 
 
-def _why(wanted: list[str], found: dict[str, float], best: _Line, everywhere: frozenset[str]) -> str:
-    numbers = [t for t in wanted if is_number(t) and t not in best.terms]
+def _why(said: str, found: dict[str, float], best: _Line, everywhere: frozenset[str]) -> str:
+    words = [run for run, _ in runs(said)]
+    numbers = [w for w in words if is_number(w) and w not in best.terms]
     if numbers:
         return f"the passage has no {', '.join(numbers)} here"
     if found["negation"]:
         return "the passage says the contrary"
-    missing = [t for t in wanted if t not in everywhere]
+    missing = [w for w in words if not any(t in everywhere for t, _ in terms_of(w))]
     if missing:
         return f"no passage speaks of {', '.join(missing[:4])}"
     return "the passages hold these words, but not together"
