@@ -12,6 +12,7 @@ from typing import Any
 
 from lorag_common import rag_config
 from lorag_common.errors import LoragError, Reason
+from lorag_common.log import get_logger
 from lorag_common.model_server import AsyncModelServer
 from lorag_common.prompts import Passage, Turn, cited_numbers
 from lorag_common.rag_config import RagConfig
@@ -24,6 +25,7 @@ from lorag_qa.thinking import Thinking
 from lorag_qa.tokens import Tokens, evaluated_tokens
 from lorag_qa.turns import Ticket, Turns
 
+log = get_logger(__name__)
 DEFAULT_MAX_TOKENS = 512
 
 
@@ -161,7 +163,7 @@ async def _end(
     told = generation.prompt_eval_count
     context = None
     if prompt.exact and told is not None and told < prompt.tokens:
-        context = await generation.server.context_of(generation.model)
+        context = await _context_of(generation)
     tokens = Tokens(
         budgeted=prompt.room,
         sent=prompt.tokens,
@@ -183,6 +185,15 @@ async def _end(
         refusal=refusal(question.text, gate.sentences),
         tokens=tokens,
     )
+
+
+async def _context_of(generation: Generation) -> int | None:
+    """The loaded model's context; None also when the server went away after its last word, which harms no answer."""
+    try:
+        return await generation.server.context_of(generation.model)
+    except LoragError as error:
+        log.warning("the model server does not say what is loaded", error=str(error))
+        return None
 
 
 def _require_sound(question: Question) -> None:
