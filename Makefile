@@ -7,7 +7,7 @@ DISTRIBUTIONS := $(shell cat requirements/distributions.txt)
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(d))
 BUILD_JOBS ?= $(shell nproc)
 
-.PHONY: setup proto lock lint test slow matrix demo up tiny-base clean
+.PHONY: setup web assets proto lock lint test slow matrix demo up tiny-base clean
 
 setup: $(VENV)/.ready
 
@@ -20,6 +20,13 @@ $(VENV)/.ready: requirements/lock.txt requirements/distributions.txt $(wildcard 
 	$(BIN)/pip install -q --no-deps --no-build-isolation $(EDITABLE)
 	$(BIN)/python -m lorag_converter.vendor
 	touch $@
+
+# The pages' libraries, by npm. Without them the pages still work and say what is missing.
+web: setup
+	$(BIN)/python gateway/web/fetch.py --tests
+
+assets: setup
+	-test -d gateway/lorag_gateway/pages/static/vendor || $(BIN)/python gateway/web/fetch.py --tests
 
 proto: setup
 	$(BIN)/python protos/generate.py
@@ -37,7 +44,7 @@ lint: setup
 	  services/indexer/lorag_indexer services/qa/lorag_qa services/runtime/lorag_runtime gateway/lorag_gateway \
 	  cli/lorag_cli demo/lorag_demo
 
-test: setup
+test: setup assets
 	$(BIN)/python -m pytest
 
 slow: setup
@@ -49,7 +56,7 @@ matrix: setup
 demo: setup
 	$(BIN)/lorag demo
 
-up: setup
+up: setup assets
 	$(BIN)/lorag up
 
 tiny-base: setup

@@ -23,7 +23,7 @@ RETRYABLE = ("SERVICE_UNAVAILABLE", "DEADLINE", "CANCELLED")
 
 
 class CliError(Exception):
-    """What a person is told: a message, a remedy, and the exit code (1 failed, 2 usage, 3 not reachable)."""
+    """What a person is told: a message, a remedy, and the exit code (1 failed, 2 usage, 3 not reachable, 4 not allowed)."""
 
     def __init__(self, message: str, remedy: str = "", *, reason: str = "", code: int = 1) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class CliError(Exception):
 
 
 class Client:
-    """One gateway.
+    """One gateway; LORAG_API_KEY is sent along where it is set.
 
     Args:
         url: its address; LORAG_GATEWAY_URL or the default when not given.
@@ -41,7 +41,11 @@ class Client:
     def __init__(self, url: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
         self.url = (url or os.environ.get("LORAG_GATEWAY_URL") or DEFAULT_URL).rstrip("/")
         # A proxy from the environment has no business between a person and a gateway on the same machine.
-        self._http = httpx.Client(base_url=self.url + API, timeout=TIMEOUT, transport=transport, trust_env=False)
+        key = os.environ.get("LORAG_API_KEY", "")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(
+            base_url=self.url + API, timeout=TIMEOUT, transport=transport, trust_env=False, headers=headers
+        )
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """GET a resource."""
@@ -143,5 +147,7 @@ def _problem(response: httpx.Response) -> CliError:
 
 
 def _error_of(problem: dict[str, Any]) -> CliError:
-    code = 3 if problem.get("reason") == "SERVICE_UNAVAILABLE" else 1
+    code = {"SERVICE_UNAVAILABLE": 3, "KEY_MISSING": 4, "KEY_WRONG": 4, "SCOPE_TOO_SMALL": 4}.get(
+        problem.get("reason", ""), 1
+    )
     return CliError(problem["detail"], problem.get("remedy", ""), reason=problem.get("reason", ""), code=code)

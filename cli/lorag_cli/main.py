@@ -9,7 +9,18 @@ import typer
 
 from lorag_cli import output
 from lorag_cli.client import CliError
-from lorag_cli.commands import answers, conversions, documents, jobs, local, pipelines, releases, settings, training
+from lorag_cli.commands import (
+    answers,
+    conversions,
+    documents,
+    jobs,
+    keys,
+    local,
+    pipelines,
+    releases,
+    settings,
+    training,
+)
 
 app = typer.Typer(
     help="Fine-tune a model on your examples, release it, and let it answer from your documents.",
@@ -19,6 +30,7 @@ app = typer.Typer(
 for area in (training, conversions, pipelines, documents, answers, jobs, settings, local):
     app.add_typer(area.app)
 app.add_typer(releases.app, name="release")
+app.add_typer(keys.app, name="key")
 
 
 def main() -> None:

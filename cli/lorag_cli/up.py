@@ -25,6 +25,8 @@ TICK_SECONDS = 0.2
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 # One that ran this long was well; the next fall starts the backoff anew.
 STEADY_SECONDS = 60.0
+LOOPBACK = "127.0.0.1"
+NOT_ALLOWED = 4
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_red")
 
 
@@ -88,14 +90,21 @@ def plan(settings: UpSettings, *, with_runtime: bool) -> list[Service]:
         "qa": settings.qa_port,
         "gateway": settings.gateway_port,
     }
-    shared = {f"LORAG_{n.upper()}_ADDRESS": f"{settings.reach}:{p}" for n, p in ports.items() if n != "gateway"}
+    shared = {f"LORAG_{n.upper()}_ADDRESS": f"{LOOPBACK}:{p}" for n, p in ports.items() if n != "gateway"}
     shared["LORAG_OLLAMA_URL"] = settings.ollama_url
     cures = {name: f"set LORAG_{name.upper()}_PORT to a free port" for name in ports}
     if with_runtime:
         ports = {"runtime": urlsplit(settings.ollama_url).port or 11434} | ports
         cures["runtime"] = "set LORAG_OLLAMA_URL to an address with a free port"
     return [
-        Service(name, port, cures[name], shared | {"LORAG_HOST": settings.host, "LORAG_PORT": str(port)}, colour)
+        # Only the gateway asks for keys, so only it may be reachable from other machines.
+        Service(
+            name,
+            port,
+            cures[name],
+            shared | {"LORAG_HOST": settings.host if name == "gateway" else LOOPBACK, "LORAG_PORT": str(port)},
+            colour,
+        )
         for (name, port), colour in zip(ports.items(), COLOURS, strict=False)
     ]
 
@@ -107,11 +116,12 @@ def check_ports(services: list[Service], host: str) -> None:
         CliError: names the port, the service and the cure.
     """
     for service in services:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        address = host if service.name == "gateway" else LOOPBACK
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, service.port))
+                probe.bind((address, service.port))
             except OSError as error:
                 raise CliError(
                     f"Port {service.port}, which the {service.name} needs, is taken ({error.strerror}). Nothing was started.",
@@ -231,8 +241,10 @@ def run(*, as_json: bool = False) -> int:
 def _announce_if_healthy(settings: UpSettings, as_json: bool) -> bool:
     try:
         health = Client(settings.gateway_url).get("/health")
-    except CliError:
-        return False
+    except CliError as error:
+        if error.code != NOT_ALLOWED:
+            return False
+        health = {"status": _ready(settings.gateway_url)}  # keys are asked for, and this terminal has none
     if health["status"] != "ok":
         return False
     if as_json:
@@ -240,6 +252,13 @@ def _announce_if_healthy(settings: UpSettings, as_json: bool) -> bool:
     else:
         out.print(f"[bold green]LoRAG is ready at {settings.gateway_url}[/]  (Ctrl-C stops it)")
     return True
+
+
+def _ready(url: str) -> str:
+    try:
+        return str(httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).json()["status"])
+    except (httpx.HTTPError, ValueError, KeyError):
+        return "unknown"
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import uvicorn
 
 from lorag_common.log import configure
+from lorag_gateway.access.keys import Keys
 from lorag_gateway.app import create_app
 from lorag_gateway.settings import GatewaySettings
 
@@ -16,6 +19,11 @@ def main() -> None:
     """Settings -> application -> server."""
     settings = GatewaySettings()
     configure("gateway", settings.log_level)
+    if settings.keys_required and not Keys(settings.data).list():
+        sys.exit(
+            f"The gateway is to listen on {settings.host}, beyond this machine, and there is no API key yet. "
+            "Make one first: lorag key create NAME --scope admin"
+        )
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -6,15 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from lorag_common.jobs import Jobs
-from lorag_gateway import problems
+from lorag_gateway import pages, problems
+from lorag_gateway.access.audit import Audit
+from lorag_gateway.access.caller import Sessions, authorize
+from lorag_gateway.access.keys import Keys
+from lorag_gateway.access.middleware import AccessMiddleware
 from lorag_gateway.middleware import RequestIdMiddleware
 from lorag_gateway.pipeline import KIND, Pipeline
-from lorag_gateway.routes import answers, documents, jobs, releases, system, training
+from lorag_gateway.routes import answers, documents, jobs, keys, openai, releases, search, system, training
 from lorag_gateway.services import Services
 from lorag_gateway.settings import GatewaySettings
+from lorag_gateway.watching import Watching
 
 PREFIX = "/api/v1"
 # Pipelines mostly wait; the services' own queues decide what runs at once.
@@ -29,10 +34,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         own = Jobs("gateway", settings.data, workers={KIND: PIPELINES})
         pipeline = Pipeline(own, settings.addresses)
         app.state.jobs, app.state.services = own, Services(settings)
+        app.state.watching = Watching(app.state.services, own)
         await asyncio.to_thread(own.launch)
         try:
             yield
         finally:
+            await app.state.watching.close()
             await asyncio.to_thread(own.close)
             pipeline.close()
             await app.state.services.close()
@@ -43,10 +50,22 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         description="Fine-tune a model on your examples, release it, and let it answer from your documents.",
         lifespan=lifespan,
         responses=problems.RESPONSES,
+        dependencies=[Depends(authorize)],
+        # The pages that FastAPI has for these load scripts from elsewhere; ours is `pages/reference.py`.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.settings = settings
+    app.state.keys, app.state.audit = Keys(settings.data), Audit(settings.data)
+    app.state.sessions = Sessions(app.state.keys)
+    app.add_middleware(
+        AccessMiddleware, settings=settings, keys=app.state.keys, sessions=app.state.sessions, audit=app.state.audit
     )
     app.add_middleware(RequestIdMiddleware)
     problems.install(app)
-    for module in (training, releases, documents, answers, jobs, system):
+    for module in (training, releases, documents, search, answers, jobs, system, keys):
         app.include_router(module.router, prefix=PREFIX)
-    app.include_router(system.page_router)
+    app.include_router(openai.router, prefix="/v1")
+    pages.install(app)
     return app

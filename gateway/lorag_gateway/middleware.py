@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger, request_id
-from lorag_gateway.problems import problem_response
+from lorag_gateway.problems import error_response
 
 log = get_logger(__name__)
 HEADER = "X-Request-Id"
@@ -49,7 +49,7 @@ class RequestIdMiddleware:
             if status:
                 raise
             unknown = LoragError(Reason.INTERNAL, "An unexpected error happened; the gateway's log has the details.")
-            await problem_response(unknown)(scope, receive, send_with_id)
+            await error_response(scope["path"], unknown)(scope, receive, send_with_id)
         finally:
             ms = round((time.monotonic() - started) * 1000, 1)
             log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)

@@ -1,7 +1,8 @@
-"""Errors as RFC 9457 problem documents, all from the one error table."""
+"""Errors as RFC 9457 problem documents, all from the one error table; below /v1 in the shape of OpenAI's API."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,9 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from lorag_common.errors import LoragError, Reason
+from lorag_common.errors import LoragError, Reason, http_status
 
 MEDIA_TYPE = "application/problem+json"
+OPENAI_PREFIX = "/v1/"
 
 
 class Problem(BaseModel):
@@ -27,11 +29,58 @@ class Problem(BaseModel):
     field: str | None = Field(default=None, description="The request field at fault, where there is one.")
 
 
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "What went wrong and what to do about it.",
-        "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}},
+class OpenAIError(BaseModel):
+    """What OpenAI's API says of an error."""
+
+    message: str = Field(description="What went wrong and what to do about it.")
+    type: str = Field(description="invalid_request_error, authentication_error and the like.")
+    param: str | None = Field(default=None, description="The request field at fault.")
+    code: str = Field(description="The cause, for programs.")
+
+
+class OpenAIProblem(BaseModel):
+    """An error in the shape of OpenAI's API."""
+
+    error: OpenAIError
+
+
+# What any route may answer with: bad shapes, keys, hosts and origins, limits, and services that are down.
+ANYWHERE = (
+    Reason.INVALID_FIELD,
+    Reason.KEY_MISSING,
+    Reason.SCOPE_TOO_SMALL,
+    Reason.UPLOAD_TOO_LARGE,
+    Reason.HOST_REFUSED,
+    Reason.TOO_MANY_REQUESTS,
+    Reason.SERVICE_UNAVAILABLE,
+    Reason.DEADLINE,
+)
+
+
+def errors(*reasons: Reason, media_type: str = MEDIA_TYPE, shape: type[BaseModel] = Problem) -> dict[int | str, Any]:
+    """The responses of a route that may fail by these reasons, for its description."""
+    named: dict[int, list[str]] = {}
+    for reason in reasons:
+        named.setdefault(http_status(reason), []).append(str(reason))
+    return {
+        status: {
+            "description": ", ".join(sorted(set(found))) + ".",
+            "content": {media_type: {"schema": shape.model_json_schema(ref_template="#/components/schemas/{model}")}},
+        }
+        for status, found in named.items()
     }
+
+
+RESPONSES = errors(*ANYWHERE)
+OPENAI_RESPONSES = {
+    status: {"model": OpenAIProblem, "description": found["description"]}
+    for status, found in errors(
+        *ANYWHERE,
+        Reason.MODEL_NOT_FOUND,
+        Reason.NO_ACTIVE_RELEASE,
+        Reason.MODEL_SERVER_UNAVAILABLE,
+        Reason.OUT_OF_MEMORY,
+    ).items()
 }
 
 
@@ -48,32 +97,46 @@ def problem_of(error: LoragError, status: int | None = None) -> dict[str, Any]:
     return body | ({"field": error.field} if error.field else {})
 
 
-def problem_response(error: LoragError, status: int | None = None, headers: dict[str, str] | None = None) -> Response:
-    """The document as a response."""
-    body = problem_of(error, status)
-    return JSONResponse(body, status_code=body["status"], media_type=MEDIA_TYPE, headers=headers)
+def openai_error(error: LoragError, status: int | None = None) -> dict[str, Any]:
+    """The same in the shape of OpenAI's API."""
+    kinds = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+    status = status or error.http_status
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+    message = f"{error.message} {error.remedy}"
+    return {"error": {"message": message, "type": kind, "param": error.field, "code": error.reason.lower()}}
+
+
+def error_response(
+    path: str, error: LoragError, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The error as a response of the API that the path belongs to."""
+    status = status or error.http_status
+    if path.startswith(OPENAI_PREFIX):
+        return JSONResponse(openai_error(error, status), status, headers=headers)
+    return JSONResponse(problem_of(error, status), status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def install(app: FastAPI) -> None:
     """Make the application answer every error with a problem document."""
 
     @app.exception_handler(LoragError)
-    async def _(_: Request, error: LoragError) -> Response:
-        return problem_response(error)
+    async def _(request: Request, error: LoragError) -> Response:
+        return error_response(request.url.path, error)
 
     @app.exception_handler(RequestValidationError)
-    async def _(_: Request, error: RequestValidationError) -> Response:
-        return problem_response(_invalid(error))
+    async def _(request: Request, error: RequestValidationError) -> Response:
+        return error_response(request.url.path, _invalid(error))
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> Response:
-        headers = dict(error.headers or {})
+        if isinstance(error.__cause__, LoragError):
+            return error_response(request.url.path, error.__cause__)  # raised while a body was read
         if error.status_code in (404, 405):
             what = f"There is no {request.method} {request.url.path}."
             named = LoragError(Reason.INVALID_FIELD, what, remedy="The page /docs lists every address of this API.")
         else:
             named = LoragError(Reason.INVALID_FIELD, str(error.detail))
-        return problem_response(named, error.status_code, headers)
+        return error_response(request.url.path, named, error.status_code, error.headers)
 
 
 def _invalid(error: RequestValidationError) -> LoragError:

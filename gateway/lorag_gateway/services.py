@@ -22,7 +22,7 @@ from lorag_gateway.settings import GatewaySettings
 
 PROBE_SECONDS = 2.0
 STREAM_SECONDS = 3600.0
-SERVICES_WITH_JOBS = ("trainer", "converter", "indexer")
+SERVICES_WITH_JOBS = ("trainer", "converter", "indexer", "qa")
 
 
 class Services:

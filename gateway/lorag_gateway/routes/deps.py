@@ -7,7 +7,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from lorag_common.jobs import Jobs
+from lorag_gateway.access.audit import Audit
+from lorag_gateway.access.caller import Sessions
+from lorag_gateway.access.keys import Keys
 from lorag_gateway.services import Services
+from lorag_gateway.settings import GatewaySettings
+from lorag_gateway.watching import Watching
 
 
 def _services(request: Request) -> Services:
@@ -20,5 +25,35 @@ def _jobs(request: Request) -> Jobs:
     return jobs
 
 
+def _watching(request: Request) -> Watching:
+    watching: Watching = request.app.state.watching
+    return watching
+
+
+def _keys(request: Request) -> Keys:
+    keys: Keys = request.app.state.keys
+    return keys
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def _audit(request: Request) -> Audit:
+    audit: Audit = request.app.state.audit
+    return audit
+
+
+def _settings(request: Request) -> GatewaySettings:
+    settings: GatewaySettings = request.app.state.settings
+    return settings
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
 JobsDep = Annotated[Jobs, Depends(_jobs)]
+WatchingDep = Annotated[Watching, Depends(_watching)]
+KeysDep = Annotated[Keys, Depends(_keys)]
+SessionsDep = Annotated[Sessions, Depends(_sessions)]
+AuditDep = Annotated[Audit, Depends(_audit)]
+SettingsDep = Annotated[GatewaySettings, Depends(_settings)]

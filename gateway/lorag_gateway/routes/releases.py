@@ -1,4 +1,4 @@
-"""Conversions and releases."""
+"""Conversions, releases and their evaluations."""
 
 from __future__ import annotations
 
@@ -9,16 +9,32 @@ from fastapi.responses import Response
 
 from lorag.converter.v1 import converter_pb2 as pb
 from lorag.qa.v1 import qa_pb2
-from lorag_gateway.bodies import ConversionBody, EstimateConversionBody, IdempotencyKey, PageSize, PageToken
+from lorag_common.errors import Reason
+from lorag_gateway.access.caller import needs
+from lorag_gateway.access.keys import Scope
+from lorag_gateway.bodies.releases import (
+    ActivationBody,
+    ConversionBody,
+    EstimateConversionBody,
+    EvaluationBody,
+    PublicationBody,
+)
+from lorag_gateway.bodies.shared import IdempotencyKey, PageSize, PageToken
+from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import ServicesDep
 from lorag_gateway.wire import json_response, schema_of
 
 router = APIRouter(tags=["releases"])
 # Activating copies a model on the model server and may load it.
 ACTIVATE_SECONDS = 120.0
+_CONVERT = errors(
+    Reason.ADAPTER_NOT_FOUND, Reason.BASE_MODEL_NOT_FOUND, Reason.BASE_MODEL_QUANTIZED, Reason.QUANTIZATION_UNKNOWN
+)
+_ACTIVATE = errors(Reason.RELEASE_NOT_FOUND, Reason.MODEL_NOT_FOUND, Reason.NO_PREVIOUS_RELEASE)
 
 
-@router.post("/conversions:estimate", response_model=schema_of(pb.EstimateConversionResponse))
+@router.post("/conversions:estimate", response_model=schema_of(pb.EstimateConversionResponse), responses=_CONVERT)
+@needs(Scope.READ)
 async def estimate_conversion(body: EstimateConversionBody, services: ServicesDep) -> Response:
     """Say what a conversion would need, and whether it fits this machine; starts nothing."""
     request = pb.EstimateConversionRequest(
@@ -31,7 +47,7 @@ async def estimate_conversion(body: EstimateConversionBody, services: ServicesDe
     return json_response(await services.call("converter", services.converter.EstimateConversion, request))
 
 
-@router.post("/conversions", response_model=schema_of(pb.StartConversionResponse), status_code=202)
+@router.post("/conversions", response_model=schema_of(pb.StartConversionResponse), status_code=202, responses=_CONVERT)
 async def start_conversion(body: ConversionBody, services: ServicesDep, key: IdempotencyKey = "") -> Response:
     """Queue base + adapter -> GGUF and return its job."""
     request = pb.StartConversionRequest(
@@ -52,29 +68,79 @@ async def list_releases(
     return json_response(await services.call("converter", services.converter.ListReleases, request))
 
 
-@router.post("/releases:rollback", response_model=schema_of(qa_pb2.RollbackReleaseResponse))
+@router.post("/releases:rollback", response_model=schema_of(qa_pb2.RollbackReleaseResponse), responses=_ACTIVATE)
 async def rollback_release(services: ServicesDep) -> Response:
     """Make the release before the active one active again."""
     request = qa_pb2.RollbackReleaseRequest()
     return json_response(await services.call("qa", services.qa.RollbackRelease, request, ACTIVATE_SECONDS))
 
 
-@router.get("/releases/{release_id}", response_model=schema_of(pb.GetReleaseResponse))
+@router.get(
+    "/releases/{release_id}",
+    response_model=schema_of(pb.GetReleaseResponse),
+    responses=errors(Reason.RELEASE_NOT_FOUND),
+)
 async def get_release(release_id: str, services: ServicesDep) -> Response:
     """One release, with its birth certificate."""
     request = pb.GetReleaseRequest(id=release_id)
     return json_response(await services.call("converter", services.converter.GetRelease, request))
 
 
-@router.post("/releases/{release_id}:publish", response_model=schema_of(pb.StartPublicationResponse), status_code=202)
-async def publish_release(release_id: str, services: ServicesDep, key: IdempotencyKey = "") -> Response:
+@router.post(
+    "/releases/{release_id}:publish",
+    response_model=schema_of(pb.StartPublicationResponse),
+    status_code=202,
+    responses=errors(Reason.RELEASE_NOT_FOUND, Reason.REQUEST_ID_REUSED),
+)
+async def publish_release(
+    release_id: str, services: ServicesDep, body: PublicationBody | None = None, key: IdempotencyKey = ""
+) -> Response:
     """Queue the import of a release into the model server and return its job."""
-    request = pb.StartPublicationRequest(release_id=release_id, request_id=key)
+    given = body or PublicationBody()
+    request = pb.StartPublicationRequest(
+        release_id=release_id, request_id=key, system=given.system, license=given.license
+    )
     return json_response(await services.call("converter", services.converter.StartPublication, request), 202)
 
 
-@router.post("/releases/{release_id}:activate", response_model=schema_of(qa_pb2.ActivateReleaseResponse))
-async def activate_release(release_id: str, services: ServicesDep) -> Response:
-    """Make a published release the one that answers."""
-    request = qa_pb2.ActivateReleaseRequest(release_id=release_id)
+@router.post(
+    "/releases/{release_id}:activate",
+    response_model=schema_of(qa_pb2.ActivateReleaseResponse),
+    responses=_ACTIVATE,
+)
+async def activate_release(release_id: str, services: ServicesDep, body: ActivationBody | None = None) -> Response:
+    """Make a published release the one that answers; one that was measured to be worse is refused unless forced."""
+    request = qa_pb2.ActivateReleaseRequest(release_id=release_id, force=bool(body and body.force))
     return json_response(await services.call("qa", services.qa.ActivateRelease, request, ACTIVATE_SECONDS))
+
+
+@router.post(
+    "/releases/{release_id}:evaluate",
+    response_model=schema_of(qa_pb2.StartEvaluationResponse),
+    status_code=202,
+    responses=errors(Reason.RELEASE_NOT_FOUND, Reason.INDEX_EMPTY),
+)
+async def evaluate_release(
+    release_id: str, services: ServicesDep, body: EvaluationBody | None = None, key: IdempotencyKey = ""
+) -> Response:
+    """Queue the same questions to a release and to the active one, and return the job."""
+    given = body or EvaluationBody()
+    request = qa_pb2.StartEvaluationRequest(
+        release_id=release_id,
+        baseline=given.baseline,
+        questions=[qa_pb2.TestQuestion(**q.model_dump()) for q in given.questions],
+        question_count=given.question_count,
+        request_id=key,
+    )
+    return json_response(await services.call("qa", services.qa.StartEvaluation, request), 202)
+
+
+@router.get(
+    "/releases/{release_id}/evaluation",
+    response_model=schema_of(qa_pb2.GetEvaluationResponse),
+    responses=errors(Reason.RELEASE_NOT_FOUND),
+)
+async def get_evaluation(release_id: str, services: ServicesDep) -> Response:
+    """The last evaluation of a release."""
+    request = qa_pb2.GetEvaluationRequest(release_id=release_id)
+    return json_response(await services.call("qa", services.qa.GetEvaluation, request))

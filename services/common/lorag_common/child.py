@@ -26,6 +26,7 @@ from lorag_common.errors import LoragError, Reason
 
 EXIT_OK, EXIT_FAILED, EXIT_INTERRUPTED = 0, 3, 4
 EVENTS = "events.jsonl"
+LOG = "log.txt"
 LOCK_SECONDS = 60.0
 CANCELLED = "cancelled"
 

@@ -17,6 +17,8 @@ class Code(StrEnum):
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     NOT_FOUND = "NOT_FOUND"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
     FAILED_PRECONDITION = "FAILED_PRECONDITION"
     RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
     ABORTED = "ABORTED"
@@ -29,6 +31,8 @@ HTTP_STATUS: dict[Code, int] = {
     Code.INVALID_ARGUMENT: 400,
     Code.DEADLINE_EXCEEDED: 504,
     Code.NOT_FOUND: 404,
+    Code.PERMISSION_DENIED: 403,
+    Code.UNAUTHENTICATED: 401,
     Code.FAILED_PRECONDITION: 409,
     Code.RESOURCE_EXHAUSTED: 507,
     Code.ABORTED: 409,
@@ -87,6 +91,13 @@ class Reason(StrEnum):
     DEADLINE = "DEADLINE"
     CANCELLED = "CANCELLED"
     TOOLS_MISSING = "TOOLS_MISSING"
+    KEY_MISSING = "KEY_MISSING"
+    KEY_WRONG = "KEY_WRONG"
+    KEY_NOT_FOUND = "KEY_NOT_FOUND"
+    SCOPE_TOO_SMALL = "SCOPE_TOO_SMALL"
+    ORIGIN_REFUSED = "ORIGIN_REFUSED"
+    HOST_REFUSED = "HOST_REFUSED"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     INTERNAL = "INTERNAL"
 
 
@@ -186,6 +197,22 @@ TABLE: dict[Reason, Row] = {
     Reason.DEADLINE: Row(Code.DEADLINE_EXCEEDED, "Try again, or allow the call more time."),
     Reason.CANCELLED: Row(Code.CANCELLED, "Start it again if it was not meant."),
     Reason.TOOLS_MISSING: Row(Code.FAILED_PRECONDITION, "Run `make setup` again."),
+    Reason.KEY_MISSING: Row(
+        Code.UNAUTHENTICATED,
+        "Send `Authorization: Bearer KEY`; `lorag key create NAME` makes a key, on the gateway's machine.",
+    ),
+    Reason.KEY_WRONG: Row(
+        Code.UNAUTHENTICATED, "Check the key for missing characters, or make a new one: `lorag key create NAME`."
+    ),
+    Reason.KEY_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag key list` shows what is there."),
+    Reason.SCOPE_TOO_SMALL: Row(
+        Code.PERMISSION_DENIED, "Use a key of the named scope: `lorag key create NAME --scope SCOPE` makes one."
+    ),
+    Reason.ORIGIN_REFUSED: Row(Code.PERMISSION_DENIED, "Open LoRAG's own page and do it there."),
+    Reason.HOST_REFUSED: Row(
+        Code.PERMISSION_DENIED, "Use the address that LoRAG listens on, or add this name to LORAG_ALLOWED_HOSTS."
+    ),
+    Reason.TOO_MANY_REQUESTS: Row(Code.RESOURCE_EXHAUSTED, "Wait the seconds that Retry-After names, and try again."),
     Reason.INTERNAL: Row(Code.INTERNAL, "This is a defect of LoRAG; the service's log has the details."),
 }
 
@@ -193,6 +220,9 @@ TABLE: dict[Reason, Row] = {
 # Where HTTP has a more telling status than the canonical code's.
 HTTP_STATUS_OF_REASON: dict[Reason, int] = {
     Reason.TOO_MANY_QUESTIONS: 429,
+    Reason.UPLOAD_TOO_LARGE: 413,
+    Reason.TOO_MANY_REQUESTS: 429,
+    Reason.HOST_REFUSED: 421,
 }
 
 

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from lorag.jobs.v1 import jobs_pb2 as pb
 from lorag.jobs.v1 import jobs_pb2_grpc
-from lorag_common.jobs import JobRecord, Jobs
+from lorag_common.jobs import JobRecord, Jobs, Progress
 from lorag_common.paging import page_of
 
 Context: TypeAlias = grpc.aio.ServicerContext
@@ -27,16 +27,18 @@ def timestamp(seconds: float) -> Timestamp | None:
     return stamp
 
 
+def progress_to_proto(p: Progress) -> pb.JobProgress:
+    """Encode progress."""
+    return pb.JobProgress(stage=p.stage, completed=p.completed, total=p.total, metrics=p.metrics, message=p.message)
+
+
 def job_to_proto(record: JobRecord) -> pb.Job:
     """Encode a job."""
-    p = record.progress
     return pb.Job(
         id=record.id,
         kind=record.kind,
         state=f"JOB_STATE_{record.state}",
-        progress=pb.JobProgress(
-            stage=p.stage, completed=p.completed, total=p.total, metrics=p.metrics, message=p.message
-        ),
+        progress=progress_to_proto(record.progress),
         artifacts=[pb.Artifact(uri=a.uri, sha256=a.sha256, size=a.size) for a in record.artifacts],
         error=pb.JobError(**{k: v for k, v in record.error.items() if k != "field"}) if record.error else None,
         create_time=timestamp(record.create_time),
@@ -72,3 +74,25 @@ class JobServicer(jobs_pb2_grpc.JobServiceServicer):
         """See the proto."""
         async for record in self._jobs.watch(request.id):
             yield pb.WatchJobResponse(job=job_to_proto(record))
+
+    async def ListJobEvents(self, request: pb.ListJobEventsRequest, context: Context) -> pb.ListJobEventsResponse:
+        """See the proto."""
+        return await asyncio.to_thread(events_to_proto, self._jobs, request)
+
+    async def GetJobLog(self, request: pb.GetJobLogRequest, context: Context) -> pb.GetJobLogResponse:
+        """See the proto."""
+        return await asyncio.to_thread(log_to_proto, self._jobs, request)
+
+
+def events_to_proto(jobs: Jobs, request: pb.ListJobEventsRequest) -> pb.ListJobEventsResponse:
+    """The events of a job of `jobs`."""
+    events = jobs.events(request.id, request.max_events or 500)
+    return pb.ListJobEventsResponse(
+        events=[pb.JobEvent(time=timestamp(at), progress=progress_to_proto(p)) for at, p in events]
+    )
+
+
+def log_to_proto(jobs: Jobs, request: pb.GetJobLogRequest) -> pb.GetJobLogResponse:
+    """The log of a job of `jobs`."""
+    text, size = jobs.log_tail(request.id, request.max_bytes or 65536)
+    return pb.GetJobLogResponse(text=text, size=size)

@@ -8,6 +8,7 @@ the cut one starts from what it left on disk.
 from __future__ import annotations
 
 import asyncio
+import builtins
 import json
 import os
 import threading
@@ -21,7 +22,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as Status
 
 from lorag_common.artifacts import Artifact, write_json
-from lorag_common.child import CANCELLED, EVENTS, append_event, as_lorag_error
+from lorag_common.child import CANCELLED, EVENTS, LOG, append_event, as_lorag_error
 from lorag_common.errors import LoragError, Reason
 from lorag_common.launcher import ChildStopped, LocalLauncher
 from lorag_common.log import get_logger, request_id
@@ -41,6 +42,8 @@ STATES = {
 # Workflows are resumed only by the same application version; a job's steps are files and specs, which outlive releases.
 APPLICATION_VERSION = "1"
 WATCH_SECONDS = 0.2
+MOST_EVENTS = 5000
+MOST_LOG_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -278,6 +281,45 @@ class Jobs:
                 return
             await asyncio.sleep(WATCH_SECONDS)
 
+    def events(self, job_id: str, most: int) -> builtins.list[tuple[float, Progress]]:
+        """What a job has said so far as (seconds since the epoch, progress), oldest first, thinned out evenly to `most`.
+
+        Raises:
+            LoragError: JOB_NOT_FOUND; INVALID_FIELD.
+        """
+        if not 2 <= most <= MOST_EVENTS:
+            raise LoragError(Reason.INVALID_FIELD, f"max_events is from 2 to {MOST_EVENTS}.", field="max_events")
+        self.get(job_id)
+        try:
+            lines = (self.folder(job_id) / EVENTS).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        if len(lines) > most:
+            lines = [lines[round(i * (len(lines) - 1) / (most - 1))] for i in range(most)]
+        return [found for line in lines if (found := _event(line))]
+
+    def log_tail(self, job_id: str, most: int) -> tuple[str, int]:
+        """The last whole lines of a job's log, at most `most` bytes of them, and the size of the whole in bytes.
+
+        Raises:
+            LoragError: JOB_NOT_FOUND; INVALID_FIELD.
+        """
+        if most < 0:
+            raise LoragError(Reason.INVALID_FIELD, "max_bytes is not negative.", field="max_bytes")
+        self.get(job_id)
+        path = self.folder(job_id) / LOG
+        try:
+            with path.open("rb") as f:
+                size = path.stat().st_size
+                start = max(0, size - min(most, MOST_LOG_BYTES))
+                f.seek(start)
+                text = f.read(size - start)
+        except FileNotFoundError:
+            return "", 0
+        if start:
+            text = text.partition(b"\n")[2]
+        return text.decode("utf-8", "replace"), size
+
     def _record(self, row: Status) -> JobRecord:
         folder = self.folder(row.workflow_id)
         spec = json.loads((folder / "spec.json").read_text(encoding="utf-8")) if (folder / "spec.json").exists() else {}
@@ -319,10 +361,16 @@ def _read_events(path: Path) -> tuple[float, Progress]:
     except (FileNotFoundError, json.JSONDecodeError):
         return 0.0, Progress()
     for line in reversed(tail):
-        try:
-            event = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        keys = ("stage", "completed", "total", "metrics", "message")
-        return first["time"], Progress(**{k: event[k] for k in keys})
+        if found := _event(line):
+            return first["time"], found[1]
     return first["time"], Progress()
+
+
+def _event(line: bytes) -> tuple[float, Progress] | None:
+    """One line of the events file, None for half a line."""
+    try:
+        event = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    keys = ("stage", "completed", "total", "metrics", "message")
+    return event["time"], Progress(**{k: event[k] for k in keys})

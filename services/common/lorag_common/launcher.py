@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lorag_common.child import CANCELLED, EXIT_OK, error_path, result_path
+from lorag_common.child import CANCELLED, EXIT_OK, LOG, error_path, result_path
 from lorag_common.errors import LoragError, Reason
 
 # A job that goes on later checkpoints; a cancelled one has nothing to save.
@@ -67,7 +67,7 @@ class LocalLauncher:
         )
 
     def _once(self, module: str, folder: Path, should_stop: Callable[[], bool]) -> int:
-        with (folder / "log.txt").open("ab") as log:
+        with (folder / LOG).open("ab") as log:
             # -u: what a killed child printed must not be lost with it.
             process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "lorag_common.child", module, str(folder), str(self.data)],

@@ -55,6 +55,16 @@ class JobServiceStub(object):
                 request_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobResponse.FromString,
                 _registered_method=True)
+        self.ListJobEvents = channel.unary_unary(
+                '/lorag.jobs.v1.JobService/ListJobEvents',
+                request_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsRequest.SerializeToString,
+                response_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsResponse.FromString,
+                _registered_method=True)
+        self.GetJobLog = channel.unary_unary(
+                '/lorag.jobs.v1.JobService/GetJobLog',
+                request_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogRequest.SerializeToString,
+                response_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogResponse.FromString,
+                _registered_method=True)
 
 
 class JobServiceServicer(object):
@@ -95,6 +105,21 @@ class JobServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListJobEvents(self, request, context):
+        """ListJobEvents returns what a job has said of itself so far, oldest first; of a long job, evenly thinned out to
+        max_events, the last one always among them. Safe to repeat. NOT_FOUND (JOB_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetJobLog(self, request, context):
+        """GetJobLog returns the end of what a job's child processes wrote. Safe to repeat. NOT_FOUND (JOB_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_JobServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -117,6 +142,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.WatchJob,
                     request_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobRequest.FromString,
                     response_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'ListJobEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListJobEvents,
+                    request_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsRequest.FromString,
+                    response_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsResponse.SerializeToString,
+            ),
+            'GetJobLog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobLog,
+                    request_deserializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogRequest.FromString,
+                    response_serializer=lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -228,6 +263,60 @@ class JobService(object):
             '/lorag.jobs.v1.JobService/WatchJob',
             lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobRequest.SerializeToString,
             lorag_dot_jobs_dot_v1_dot_jobs__pb2.WatchJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListJobEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.jobs.v1.JobService/ListJobEvents',
+            lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsRequest.SerializeToString,
+            lorag_dot_jobs_dot_v1_dot_jobs__pb2.ListJobEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJobLog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/lorag.jobs.v1.JobService/GetJobLog',
+            lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogRequest.SerializeToString,
+            lorag_dot_jobs_dot_v1_dot_jobs__pb2.GetJobLogResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,1 @@
+"""Who may do what at the edge: keys, sessions, scopes, limits, and the audit log."""
