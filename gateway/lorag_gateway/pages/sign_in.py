@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from python_multipart.multipart import parse_options_header
 
-from lorag_gateway.access.caller import COOKIE, SESSION_SECONDS, session_token
+from lorag_gateway.access.caller import COOKIE, SESSION_SECONDS, needs, session_token
+from lorag_gateway.access.keys import Scope
 from lorag_gateway.pages.rendering import render
 from lorag_gateway.routes.deps import KeysDep, SessionsDep
 
@@ -44,6 +45,7 @@ async def sign_in(request: Request, keys: KeysDep, sessions: SessionsDep) -> Res
 
 
 @router.post("/logout")
+@needs(Scope.READ)
 async def sign_out(request: Request, sessions: SessionsDep) -> Response:
     """End the session."""
     sessions.close(session_token(request.headers))
