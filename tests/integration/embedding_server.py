@@ -30,10 +30,14 @@ class EmbeddingServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path == "/api/show":
+                    self._answer({"model_info": {"general.architecture": "x", "x.context_length": 512}})
+                    return
                 time.sleep(server.delay)
                 server.embedded += body["input"]
                 dimension = server.models[body["model"]][1]
-                self._answer({"embeddings": [vector(text, dimension) for text in body["input"]]})
+                vectors = [vector(text, dimension) for text in body["input"]]
+                self._answer({"embeddings": vectors, "prompt_eval_count": len(body["input"][0])})
 
             def _answer(self, content: dict[str, Any]) -> None:
                 payload = json.dumps(content).encode()

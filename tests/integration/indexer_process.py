@@ -32,7 +32,7 @@ class IndexerProcess:
 
     def __init__(self, data: Path, ollama_url: str, **settings: str) -> None:
         self.data = data
-        self._env = {"LORAG_OLLAMA_URL": ollama_url, **settings}
+        self._env = {"LORAG_OLLAMA_URL": ollama_url, "LORAG_OCR": "off", **settings}
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self._port = s.getsockname()[1]
@@ -113,15 +113,17 @@ class IndexerProcess:
             time.sleep(0.01)
 
     def children(self) -> list[psutil.Process]:
-        found = []
+        found: list[tuple[psutil.Process, int]] = []
         for process in psutil.process_iter():
             try:
-                line = process.cmdline()
+                line, parent = process.cmdline(), process.ppid()
             except psutil.Error:
                 continue
             if CHILD in line and str(self.data) in line:
-                found.append(process)
-        return found
+                found.append((process, parent))
+        # The process that reads the pages is a fork of the child and goes with it.
+        pids = {process.pid for process, _ in found}
+        return [process for process, parent in found if parent not in pids]
 
     def kill_child(self) -> None:
         pids = [p.pid for p in self.children()]

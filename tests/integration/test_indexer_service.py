@@ -100,8 +100,13 @@ def test_the_legs_and_the_limits_of_a_search(indexer: IndexerProcess, tmp_path: 
     assert search(query="x", vector_weight=1.5) == "INVALID_FIELD"
     assert search(query="x", document_ids=["nobody"]) == "DOCUMENT_NOT_FOUND"
     models.close()
-    assert search(query="x", vector_weight=0.3) == "MODEL_SERVER_UNAVAILABLE"
-    assert indexer.search("駐車場", vector_weight=0)
+    vector = pb.SearchRequest(query="駐車場", mode=pb.SEARCH_MODE_VECTOR)
+    assert reason_of(lambda: indexer.call("Search", vector)) == "MODEL_SERVER_UNAVAILABLE"
+    # A hybrid search goes on by keywords, and says so.
+    reply = indexer.call("Search", pb.SearchRequest(query="駐車場", vector_weight=0.3))
+    assert reply.hits and reply.vector_weight == 0
+    assert [n.reason for n in reply.notices] == ["MODEL_SERVER_UNAVAILABLE"]
+    assert reply.notices[0].remedy
 
 
 def test_bad_files_are_refused_at_once_and_leave_nothing(indexer: IndexerProcess, tmp_path: Path) -> None:
@@ -177,7 +182,8 @@ def test_an_index_belongs_to_its_embedder_until_a_reindex(
     before = indexer.documents()[0].chunk_count
     indexer.restart(LORAG_EMBEDDER="second", LORAG_CHUNK_SENTENCES="1")
     other = write_pdf(tmp_path / "b.pdf", [["新しい文書である。"]])
-    assert reason_of(lambda: indexer.upload(other)) == "EMBEDDER_CHANGED"
+    # Another embedder is configured: uploads and searches go on with the index's own until a reindex.
+    indexer.index(other)
     assert indexer.search("創業者は誰ですか。", vector_weight=1)
 
     unknown = pb.StartReindexRequest(embedder="nobody")
@@ -187,13 +193,15 @@ def test_an_index_belongs_to_its_embedder_until_a_reindex(
     assert indexer.call("StartReindex", request).job.id == job.id
     assert indexer.ended(job.id).state == jobs_pb2.JOB_STATE_SUCCEEDED
 
-    assert indexer.documents()[0].chunk_count > before
-    assert indexer.index(other)
+    assert next(d for d in indexer.documents() if d.id == first).chunk_count > before
     for query, page in QUESTIONS:
         assert indexer.search(query, vector_weight=0.3, document_ids=[first])[0].page == page, query
-    assert len([p for p in (indexer.data / "index" / "lancedb").iterdir() if p.suffix == ".lance"]) == 1
-    models.models["second:latest"] = ("3" * 64, 32)
-    assert reason_of(lambda: indexer.search("休暇", vector_weight=0.5)) == "EMBEDDER_CHANGED"
+    assert len([p for p in (indexer.data / "index" / "lancedb").iterdir() if p.suffix == ".lance"]) == 2
+    models.models["second:latest"] = ("3" * 64, 48)
+    strict = pb.SearchRequest(query="休暇", mode=pb.SEARCH_MODE_VECTOR)
+    assert reason_of(lambda: indexer.call("Search", strict)) == "EMBEDDER_CHANGED"
+    reply = indexer.call("Search", pb.SearchRequest(query="休暇", vector_weight=0.5))
+    assert reply.hits and [n.reason for n in reply.notices] == ["EMBEDDER_CHANGED"]
 
 
 def test_without_any_model_the_first_upload_says_what_to_do(tmp_path: Path, models: EmbeddingServer) -> None:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+Placed = list[tuple[float, float, bytes]]
 
-def encoded_pdf(path: Path, encoding: str, pages: list[bytes]) -> Path:
-    """A PDF whose pages show these bytes in a Japanese font of that predefined CMap; no bytes means a blank page."""
+
+def jis(text: str) -> bytes:
+    """ISO-2022-JP without its escapes, as the encodings H and V have it."""
+    return text.encode("iso2022_jp").replace(b"\x1b$B", b"").replace(b"\x1b(B", b"")
+
+
+def encoded_pdf(path: Path, encoding: str, pages: list[bytes | Placed]) -> Path:
+    """A PDF whose pages show these bytes in a Japanese font of that predefined CMap; no bytes means a blank page.
+
+    Instead of bytes a page may have a list of (x, y, bytes), 12 points high.
+    """
     kids = " ".join(f"{6 + 2 * n} 0 R" for n in range(len(pages)))
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
@@ -18,7 +28,9 @@ def encoded_pdf(path: Path, encoding: str, pages: list[bytes]) -> Path:
         b"/Ascent 800/Descent -200/CapHeight 700/StemV 80>>",
     ]
     for n, text in enumerate(pages):
-        stream = b"BT /F1 12 Tf 50 700 Td <" + text.hex().encode() + b"> Tj ET" if text else b""
+        placed = [(50, 700, text)] if isinstance(text, bytes) else text
+        shown = [b"BT /F1 12 Tf %d %d Td <%s> Tj ET" % (x, y, line.hex().encode()) for x, y, line in placed if line]
+        stream = b"\n".join(shown)
         objects.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F1 3 0 R>>>>"
             + f"/Contents {7 + 2 * n} 0 R>>".encode()

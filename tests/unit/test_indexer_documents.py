@@ -8,10 +8,11 @@ from pdf_cases import encoded_pdf
 
 from lorag_common.errors import LoragError
 from lorag_indexer.documents import Library
-from lorag_indexer.pdf import PageState, PageText
-from lorag_indexer.uploads import Upload
+from lorag_indexer.pages import PageState, PageText
+from lorag_indexer.uploads import Upload, UploadLimits
 
 LIMIT = 100_000
+LIMITS = UploadLimits(LIMIT)
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def content(tmp_path: Path) -> bytes:
 
 
 def upload(library: Library, content: bytes, name: str = "a.pdf", size: int = 0, sha256: str = "") -> str:
-    with Upload(library, name, size, sha256, LIMIT) as incoming:
+    with Upload(library, name, size, sha256, LIMITS) as incoming:
         incoming.write(content[:100])
         incoming.write(content[100:])
         return incoming.commit().id
@@ -68,14 +69,16 @@ def test_other_bytes_leave_nothing_either(tmp_path: Path, content: bytes) -> Non
     library = Library(tmp_path)
     with pytest.raises(LoragError) as caught:
         upload(library, content)
-    assert caught.value.reason in ("NOT_A_PDF", "UPLOAD_TOO_LARGE")
+    assert caught.value.reason in ("DOCUMENT_EMPTY", "NOT_A_PDF", "UPLOAD_TOO_LARGE")
     assert list((tmp_path / "documents").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", " ", "a/", "x" * 256, "a\nb.pdf"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a/", "x" * 256, "a\nb.pdf", "../a.pdf", "a/../../b.pdf", "..", "..\\..\\a.pdf"]
+)
 def test_names_that_are_none(tmp_path: Path, name: str) -> None:
     with pytest.raises(LoragError) as caught:
-        Upload(Library(tmp_path), name, 0, "", LIMIT)
+        Upload(Library(tmp_path), name, 0, "", LIMITS)
     assert caught.value.field == "name"
 
 

@@ -7,11 +7,13 @@ import pytest
 from pdf_cases import encoded_pdf
 
 from lorag_common.errors import LoragError
-from lorag_indexer.pdf import OpenPdf, PageState
-from lorag_indexer.pdf_check import check_pdf
+from lorag_indexer.pages import PageState
+from lorag_indexer.pdf import OpenPdf
+from lorag_indexer.pdf_check import CheckLimits, PdfCheck, check_pdf
 from lorag_indexer.quality import is_garbled
 
 HANDBOOK = Path(__file__).parents[1] / "data" / "handbook_ja.pdf"
+LIMITS = CheckLimits()
 TEXT = "東京都の長い年次有給休暇は、２２日を上限とする。"
 
 
@@ -22,7 +24,7 @@ TEXT = "東京都の長い年次有給休暇は、２２日を上限とする。
         ("90msp-RKSJ-H", "cp932", "pdfium"),
         ("83pv-RKSJ-H", "cp932", "pdfium"),
         ("90ms-RKSJ-H", "cp932", "pypdf"),
-        ("90ms-RKSJ-V", "cp932", "pypdf"),
+        ("90ms-RKSJ-V", "cp932", "pdfium-layout"),
         ("UniJIS-UCS2-H", "utf-16-be", "pypdf"),
     ],
 )
@@ -71,11 +73,11 @@ def test_chromium_wrapped_lines_are_whole_again() -> None:
 
 def test_not_a_pdf(tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
-    for content in (b"", b"hello", b"%PDF-1.7\nrubbish"):
+    for content, reason in ((b"", "NOT_A_PDF"), (b"hello", "NOT_A_PDF"), (b"%PDF-1.7\nrubbish", "PDF_DAMAGED")):
         path.write_bytes(content)
         with pytest.raises(LoragError) as caught:
-            check_pdf(path)
-        assert caught.value.reason == "NOT_A_PDF"
+            check_pdf(path, LIMITS)
+        assert caught.value.reason == reason
 
 
 def test_encrypted(tmp_path: Path) -> None:
@@ -83,13 +85,13 @@ def test_encrypted(tmp_path: Path) -> None:
     writer.encrypt("secret", algorithm="RC4-128")
     writer.write(tmp_path / "locked.pdf")
     with pytest.raises(LoragError) as caught:
-        check_pdf(tmp_path / "locked.pdf")
+        check_pdf(tmp_path / "locked.pdf", LIMITS)
     assert caught.value.reason == "PDF_ENCRYPTED"
 
     writer = pypdf.PdfWriter(clone_from=tmp_path / "a.pdf")
     writer.encrypt("", "owner", algorithm="RC4-128")
     writer.write(tmp_path / "open.pdf")
-    assert check_pdf(tmp_path / "open.pdf") == 1
+    assert check_pdf(tmp_path / "open.pdf", LIMITS) == PdfCheck(pages=1, scripts=False)
     assert OpenPdf(tmp_path / "open.pdf").page(1).text == TEXT
 
 

@@ -59,12 +59,22 @@ class Reason(StrEnum):
     WEIGHT_INVALID = "WEIGHT_INVALID"
     TOKENIZER_MISMATCH = "TOKENIZER_MISMATCH"
     NOT_A_PDF = "NOT_A_PDF"
+    PDF_DAMAGED = "PDF_DAMAGED"
     PDF_ENCRYPTED = "PDF_ENCRYPTED"
     PDF_WITHOUT_TEXT = "PDF_WITHOUT_TEXT"
+    DOCUMENT_EMPTY = "DOCUMENT_EMPTY"
+    DOCUMENT_TOO_COMPLEX = "DOCUMENT_TOO_COMPLEX"
+    TOO_MANY_PAGES = "TOO_MANY_PAGES"
+    TEXT_UNREADABLE = "TEXT_UNREADABLE"
+    PAGE_NOT_DRAWABLE = "PAGE_NOT_DRAWABLE"
     DOCUMENT_NOT_FOUND = "DOCUMENT_NOT_FOUND"
     UPLOAD_CORRUPT = "UPLOAD_CORRUPT"
     UPLOAD_TOO_LARGE = "UPLOAD_TOO_LARGE"
     INDEX_EMPTY = "INDEX_EMPTY"
+    NO_PREVIOUS_INDEX = "NO_PREVIOUS_INDEX"
+    INDEX_INCOMPLETE = "INDEX_INCOMPLETE"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    RERANKER_MISSING = "RERANKER_MISSING"
     EMBEDDER_MISSING = "EMBEDDER_MISSING"
     EMBEDDER_CHANGED = "EMBEDDER_CHANGED"
     MODEL_SERVER_UNAVAILABLE = "MODEL_SERVER_UNAVAILABLE"
@@ -133,16 +143,39 @@ TABLE: dict[Reason, Row] = {
     Reason.TOKENIZER_MISMATCH: Row(
         Code.FAILED_PRECONDITION, "Use the tokenizer that the model was trained with; nothing was released."
     ),
-    Reason.NOT_A_PDF: Row(Code.INVALID_ARGUMENT, "Upload a PDF file."),
+    Reason.NOT_A_PDF: Row(Code.INVALID_ARGUMENT, "Upload a PDF, Markdown (.md) or plain text (.txt) file."),
+    Reason.PDF_DAMAGED: Row(
+        Code.INVALID_ARGUMENT, "Get the file once more, or print it to a new PDF, and upload that."
+    ),
     Reason.PDF_ENCRYPTED: Row(
         Code.INVALID_ARGUMENT, "Remove the password (print it to a new PDF) and upload it again."
     ),
     Reason.PDF_WITHOUT_TEXT: Row(Code.FAILED_PRECONDITION, "Run OCR over the PDF and upload the result."),
+    Reason.DOCUMENT_EMPTY: Row(Code.INVALID_ARGUMENT, "Choose a file that has something in it."),
+    Reason.DOCUMENT_TOO_COMPLEX: Row(
+        Code.INVALID_ARGUMENT,
+        "Print the file to a new PDF and upload that, or raise LORAG_EXTRACT_MEMORY_MIB if you trust it.",
+    ),
+    Reason.TOO_MANY_PAGES: Row(Code.INVALID_ARGUMENT, "Split the file, or raise LORAG_MAX_DOCUMENT_PAGES."),
+    Reason.TEXT_UNREADABLE: Row(Code.INVALID_ARGUMENT, "Save the file as UTF-8 and upload it again."),
+    Reason.PAGE_NOT_DRAWABLE: Row(Code.FAILED_PRECONDITION, "Read the page's text instead (`lorag text`)."),
     Reason.DOCUMENT_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag documents` lists what is there."),
     Reason.UPLOAD_CORRUPT: Row(Code.INVALID_ARGUMENT, "Upload the file again; what arrived is not what was announced."),
     Reason.UPLOAD_TOO_LARGE: Row(Code.INVALID_ARGUMENT, "Split the file, or raise the service's upload limit."),
     Reason.INDEX_EMPTY: Row(
         Code.FAILED_PRECONDITION, "Upload at least one PDF (`lorag index FILE.pdf`) and ask again."
+    ),
+    Reason.NO_PREVIOUS_INDEX: Row(
+        Code.FAILED_PRECONDITION, "There is one only after a reindex; start a reindex with the embedder you want."
+    ),
+    Reason.INDEX_INCOMPLETE: Row(
+        Code.INTERNAL,
+        "The old index goes on serving; start the reindex again, and keep the job's log if it fails again.",
+    ),
+    Reason.STORE_UNAVAILABLE: Row(Code.UNAVAILABLE, "Start Weaviate, or unset LORAG_WEAVIATE_URL to use LanceDB."),
+    Reason.RERANKER_MISSING: Row(
+        Code.FAILED_PRECONDITION,
+        "Install the extra (`pip install 'lorag-indexer[local]'`) and set LORAG_RERANKER to a cross-encoder's folder.",
     ),
     Reason.EMBEDDER_MISSING: Row(
         Code.FAILED_PRECONDITION, "Activate a release first, or set LORAG_EMBEDDER to a model of the model server."

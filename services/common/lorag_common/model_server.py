@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -26,6 +27,25 @@ Vectors: TypeAlias = list[list[float]]
 """One row a text, each of the model's dimension."""
 # Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
 TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
+
+
+@dataclass(frozen=True)
+class EmbeddingFacts:
+    """What a model says of itself as an embedder.
+
+    Attributes:
+        context: tokens it can take in at once; 0 when unknown.
+        pooling: how its token vectors become one; empty when it does not say.
+        digest: of its content; empty when the server's list has it.
+    """
+
+    context: int = 0
+    pooling: str = ""
+    digest: str = ""
+
+
+# llama.cpp's numbers in `<architecture>.pooling_type`.
+_POOLINGS = {0: "none", 1: "mean", 2: "cls", 3: "last", 4: "rank"}
 
 
 @contextmanager
@@ -121,6 +141,21 @@ class ModelServer:
         """One vector a text, each of the model's dimension. A text beyond the context is an error, never cut."""
         with _translated(self.url):
             return [list(v) for v in self._client.embed(model, list(texts), truncate=False).embeddings]
+
+    def embedding_facts(self, model: str) -> EmbeddingFacts:
+        """Context and pooling, as far as the server tells them. MODEL_NOT_FOUND."""
+        facts = self.show(model).modelinfo or {}
+        architecture = facts.get("general.architecture", "")
+        pooling = facts.get(f"{architecture}.pooling_type")
+        return EmbeddingFacts(
+            int(facts.get(f"{architecture}.context_length") or 0),
+            _POOLINGS.get(pooling, "") if pooling is not None else "",
+        )
+
+    def count_tokens(self, model: str, text: str) -> int:
+        """Tokens that the model makes of a text; 0 when the server does not say."""
+        with _translated(self.url):
+            return int(self._client.embed(model, [text], truncate=False).prompt_eval_count or 0)
 
     def create_from_gguf(
         self,

@@ -49,10 +49,12 @@ class LlmConfig(_Section):
 
 
 class RetrievalConfig(_Section):
-    """How passages are found."""
+    """How passages are found. Without a vector_weight the indexer uses the one that it measured."""
 
     top_k: int = Field(default=5, ge=1, le=50, description="Passages given to the model.")
-    vector_weight: float = Field(default=0.3, ge=0, le=1, description="0 (keywords alone) to 1 (vectors alone).")
+    vector_weight: float | None = Field(
+        default=None, ge=0, le=1, description="0 (keywords alone) to 1 (vectors alone); empty: what was measured."
+    )
 
 
 class EmbeddingConfig(_Section):

@@ -1,4 +1,4 @@
-"""The documents on disk: `documents/<sha256>/{original.pdf,document.json,extraction.json,pages/<n>.json}`.
+"""The documents on disk: `documents/<sha256>/{original.<kind>,document.json,extraction.json,pages/<n>.json}`.
 
 A document's id is the sha256 of its bytes. It is there when `document.json` is there; a folder without one is what a
 crash left, and `sweep` removes it.
@@ -20,14 +20,25 @@ from typing import Any
 
 from lorag_common.artifacts import write_json
 from lorag_common.errors import LoragError, Reason
-from lorag_indexer.pdf import PageText
+from lorag_indexer.pages import PageText
 
+SUFFIXES = {"pdf": "pdf", "markdown": "md", "text": "txt"}
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Document:
-    """A stored PDF. `size` in bytes, `create_time` in seconds since the epoch, pages counted from 1."""
+    """A stored file.
+
+    Attributes:
+        size: in bytes.
+        create_time: when it was stored, in seconds since the epoch.
+        pages_without_text: counted from 1.
+        kind: "pdf", "markdown" or "text".
+        date: of its content, in seconds since the epoch; 0 means create_time.
+        quality: mean score of its pages that are not blank, 0 to 1.
+        notices: what a person should know of it: dictionaries of reason, message and remedy.
+    """
 
     id: str
     name: str
@@ -38,6 +49,16 @@ class Document:
     indexed: bool = False
     chunk_count: int = 0
     pages_without_text: tuple[int, ...] = ()
+    kind: str = "pdf"
+    tags: tuple[str, ...] = ()
+    date: float = 0.0
+    quality: float = 0.0
+    notices: tuple[dict[str, str], ...] = ()
+
+    @property
+    def when(self) -> float:
+        """The date that searches are narrowed by, in seconds since the epoch."""
+        return self.date or self.create_time
 
 
 class DocumentFolder:
@@ -45,7 +66,22 @@ class DocumentFolder:
 
     def __init__(self, data: Path, document_id: str) -> None:
         self.path = data / "documents" / document_id
-        self.original = self.path / "original.pdf"
+
+    @property
+    def original(self) -> Path:
+        """The file as it was uploaded."""
+        return next(self.path.glob("original.*"), self.path / "original.pdf")
+
+    def record(self) -> Document:
+        """The document's record, read from the disk.
+
+        Raises:
+            LoragError: DOCUMENT_NOT_FOUND.
+        """
+        try:
+            return _read(self.path / "document.json")
+        except FileNotFoundError:
+            raise LoragError(Reason.DOCUMENT_NOT_FOUND, "The document was deleted.") from None
 
     def exists(self) -> bool:
         """Whether the document is there, whole."""
@@ -58,10 +94,13 @@ class DocumentFolder:
         except FileNotFoundError:
             return None
 
-    def pages(self) -> Iterator[PageText]:
-        """All extracted pages in order."""
-        numbers = sorted(int(p.stem) for p in (self.path / "pages").glob("[0-9]*.json"))
-        for number in numbers:
+    def page_numbers(self) -> list[int]:
+        """Numbers of the extracted pages, in order."""
+        return sorted(int(p.stem) for p in (self.path / "pages").glob("[0-9]*.json"))
+
+    def pages(self, offset: int = 0, limit: int | None = None) -> Iterator[PageText]:
+        """Extracted pages in order, all or `limit` of them after the first `offset`."""
+        for number in self.page_numbers()[offset : None if limit is None else offset + limit]:
             if page := self.page(number):
                 yield page
 
@@ -128,6 +167,15 @@ class Library:
         with self._lock:
             return sorted(self._documents.values(), key=lambda d: (-d.create_time, d.id))
 
+    def matching(self, tags: frozenset[str], date_from: float, date_until: float) -> frozenset[str]:
+        """Documents that have all of these tags and a date in [date_from, date_until); 0 leaves an end open."""
+        with self._lock:
+            return frozenset(
+                d.id
+                for d in self._documents.values()
+                if tags <= set(d.tags) and d.when >= date_from and (not date_until or d.when < date_until)
+            )
+
     def searchable(self) -> bool:
         """Whether anything is indexed."""
         with self._lock:
@@ -138,17 +186,17 @@ class Library:
         with self._lock:
             return frozenset(d.id for d in self._documents.values() if not d.indexed)
 
-    def add(self, file: Path, sha256: str, name: str, page_count: int) -> Document:
-        """Move an uploaded file into place; bytes that are there already only take the new name and time."""
+    def add(self, file: Path, document: Document) -> Document:
+        """Move an uploaded file into place; bytes that are there already only take the new name, tags, date and time."""
         with self._lock:
-            if known := self._documents.get(sha256):
+            if known := self._documents.get(document.id):
                 file.unlink()
-                return self._keep(replace(known, name=name, create_time=time.time()))
-            folder = self.folder(sha256)
+                tags, date = document.tags or known.tags, document.date or known.date
+                return self._keep(replace(known, name=document.name, create_time=time.time(), tags=tags, date=date))
+            folder = self.folder(document.id)
             folder.path.mkdir(parents=True, exist_ok=True)
-            size = file.stat().st_size
-            os.replace(file, folder.original)
-            return self._keep(Document(sha256, name, size, page_count, time.time()))
+            os.replace(file, folder.path / f"original.{SUFFIXES[document.kind]}")
+            return self._keep(replace(document, create_time=time.time()))
 
     def update(self, document_id: str, **changes: Any) -> Document:
         """Change a document's record.
@@ -204,4 +252,5 @@ class Library:
 
 def _read(path: Path) -> Document:
     values = json.loads(path.read_text(encoding="utf-8"))
-    return Document(**values | {"pages_without_text": tuple(values["pages_without_text"])})
+    listed = {name: tuple(values.get(name, ())) for name in ("pages_without_text", "tags", "notices")}
+    return Document(**values | listed)

@@ -1,60 +1,90 @@
-"""The child of an indexing job: original.pdf -> pages/<n>.json, page by page, then extraction.json.
+"""The child of an indexing job: the stored file -> pages/<n>.json, page by page, then extraction.json.
 
-A page that is on disk is not extracted again, so a child that was killed goes on where it was.
+A page that is on disk is not extracted again, so a child that was killed goes on where it was. Headers and footers show only
+when all pages are there, so they are taken out at the end.
 """
 
 from __future__ import annotations
 
-import signal
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from lorag_common.child import ChildJob, JobInterrupted
 from lorag_common.errors import LoragError, Reason
+from lorag_indexer import ocr
 from lorag_indexer.documents import DocumentFolder
-from lorag_indexer.pdf import OpenPdf, PageState
+from lorag_indexer.page_worker import PageWorker
+from lorag_indexer.pages import PageState, PageText
+from lorag_indexer.running_lines import NOTE, RunningLines
+from lorag_indexer.settings import IndexerSettings
+from lorag_indexer.text_files import decode, text_pages
 
-PAGE_SECONDS = 60
+NO_TEXT = (PageState.NEEDS_OCR, PageState.UNREADABLE)
 
 
 def main(job: ChildJob) -> dict[str, Any]:
     """Extract every page of `spec["document_id"]`.
 
     Raises:
-        LoragError: DOCUMENT_NOT_FOUND when the document is deleted meanwhile; PDF_WITHOUT_TEXT.
+        LoragError: DOCUMENT_NOT_FOUND when the document is deleted meanwhile; PDF_WITHOUT_TEXT; DOCUMENT_TOO_COMPLEX.
     """
     folder = DocumentFolder(job.data, job.spec["document_id"])
-    pdf = OpenPdf(folder.original)
-    states: list[PageState] = []
-    for number in range(1, pdf.page_count + 1):
-        job.report("extraction", number - 1, pdf.page_count)
-        page = folder.page(number)
-        if page is None:
-            page = pdf.page(number, _limited)
-            if not folder.exists():
-                raise LoragError(Reason.DOCUMENT_NOT_FOUND, "The document was deleted.")
+    record = folder.record()
+    total = record.page_count
+    states: Counter[PageState] = Counter()
+    running = RunningLines()
+    unusable: list[int] = []
+    source = _pdf_pages(folder, total) if record.kind == "pdf" else _text_pages(folder, record.kind)
+    for page in source:
+        if not folder.exists():
+            raise LoragError(Reason.DOCUMENT_NOT_FOUND, "The document was deleted.")
+        if folder.page(page.page) is None:
             folder.write_page(page)
-        states.append(page.state)
+        states[page.state] += 1
+        unusable += [page.page] if page.state in NO_TEXT else []
+        running.add(page)
+        job.report("extraction", page.page, total, pages_without_text=len(unusable))
         if job.stop_requested():
             raise JobInterrupted
-    unusable = [n for n, state in enumerate(states, start=1) if state is PageState.NEEDS_OCR]
-    folder.write_extraction(pdf.page_count, unusable)
-    job.report("extraction", pdf.page_count, pdf.page_count, pages_without_text=len(unusable))
-    if PageState.TEXT not in states:
-        raise LoragError(Reason.PDF_WITHOUT_TEXT, f"None of the {pdf.page_count} pages has text that can be read.")
-    return {"pages": pdf.page_count, "pages_without_text": unusable}
+    _leave_out(folder, running)
+    folder.write_extraction(total, unusable)
+    if not states[PageState.TEXT]:
+        raise _without_text(total, states)
+    return {"pages": total, "pages_without_text": unusable}
 
 
-@contextmanager
-def _limited() -> Iterator[None]:
-    def expire(*_: object) -> None:
-        raise TimeoutError(f"the page took more than {PAGE_SECONDS} s")
+def _pdf_pages(folder: DocumentFolder, total: int) -> Iterator[PageText]:
+    settings = IndexerSettings()
+    engine = ocr.engine(settings.ocr)
+    with PageWorker(folder.original, settings.extract_memory_mib) as worker:
+        for number in range(1, total + 1):
+            page = folder.page(number)
+            if page is None and worker.exhausted:
+                reason = "not read: too many pages before it could not be read"
+                page = PageText(number, PageState.UNREADABLE, "", "", "", score=0.0, notes=(reason,))
+            page = page or worker.page(number)
+            if engine is not None and page.state is PageState.NEEDS_OCR and folder.page(number) is None:
+                page = engine.read(folder.original, page)
+            yield page
 
-    before = signal.signal(signal.SIGALRM, expire)
-    signal.alarm(PAGE_SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+
+def _text_pages(folder: DocumentFolder, kind: str) -> Iterator[PageText]:
+    text, encoding = decode(folder.original.read_bytes())
+    yield from text_pages(text, kind, encoding)
+
+
+def _leave_out(folder: DocumentFolder, running: RunningLines) -> None:
+    for page in folder.pages():
+        lines = running.of(page)
+        if lines and lines != page.dropped and page.state is PageState.TEXT:
+            folder.write_page(page.without_lines(lines, NOTE))
+
+
+def _without_text(total: int, states: Counter[PageState]) -> LoragError:
+    if states[PageState.UNREADABLE]:
+        return LoragError(
+            Reason.DOCUMENT_TOO_COMPLEX,
+            f"Reading its pages takes more memory or time than is allowed ({states[PageState.UNREADABLE]} of {total}).",
+        )
+    return LoragError(Reason.PDF_WITHOUT_TEXT, f"None of the {total} pages has text that can be read.")

@@ -17,12 +17,24 @@ CANDIDATES = 50
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk that was found: fused score, 0 to 1; cosine and BM25 score, 0 where that leg did not find it."""
+    """A chunk that was found.
+
+    Attributes:
+        score: fused, 0 to 1.
+        vector_score: cosine, 0 where that leg did not find it.
+        keyword_score: BM25, 0 where that leg did not find it.
+        vector_rank: place in that leg, counted from 1; 0 where it did not find it.
+        keyword_rank: likewise.
+        rerank_score: the reranker's, 0 when it was not asked.
+    """
 
     chunk: Chunk
     score: float
     vector_score: float
     keyword_score: float
+    vector_rank: int = 0
+    keyword_rank: int = 0
+    rerank_score: float = 0.0
 
 
 Leg = Sequence[tuple[Chunk, float]]
@@ -55,7 +67,18 @@ def fuse(nearest: Leg, matching: Leg, vector_weight: float, top_k: int) -> list[
         return vector_weight * vector + (1 - vector_weight) * keyword
 
     chunks = {chunk.id: chunk for leg in (nearest, matching) for chunk, _ in leg}
-    hits = [Hit(c, fused(c.id), cosines.get(c.id, 0.0), keywords.get(c.id, 0.0)) for c in chunks.values()]
+    ranks = [{chunk.id: n for n, (chunk, _) in enumerate(leg, start=1)} for leg in (nearest, matching)]
+    hits = [
+        Hit(
+            c,
+            fused(c.id),
+            cosines.get(c.id, 0.0),
+            keywords.get(c.id, 0.0),
+            ranks[0].get(c.id, 0),
+            ranks[1].get(c.id, 0),
+        )
+        for c in chunks.values()
+    ]
     # Rounded, so that stores whose sums differ in the last bits agree on ties.
     hits.sort(key=lambda h: (-round(h.score, 6), h.chunk.document_id, h.chunk.page, h.chunk.start))
     return hits[:top_k]

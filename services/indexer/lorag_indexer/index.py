@@ -1,50 +1,59 @@
 """The index: one table of chunks, made by one embedder, one tokenizer and one way of cutting pages.
 
 `index/meta.json` names the table and what made it. Replacing that file switches to another table, so a new index grows
-beside the one that serves and takes its place at once.
+beside the one that serves and takes its place at once; the one before is kept, so that it can come back.
 """
 
 from __future__ import annotations
 
-import json
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lorag_common.artifacts import write_json
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger
 from lorag_indexer.chunks import Chunk, ChunkSettings, chunk_page
-from lorag_indexer.embedder import BATCH, Embedder, EmbedderIdentity
-from lorag_indexer.fusion import Hit, candidates_for, fuse
-from lorag_indexer.pdf import PageText
-from lorag_indexer.store import ChunkDatabase, ChunkStore, Entry, Scope
-from lorag_indexer.tokens import Tokenizer, best_tokenizer, tokenizer_named
+from lorag_indexer.embedder import BATCH, Embedder
+from lorag_indexer.fusion import Hit, Leg, candidates_for, fuse
+from lorag_indexer.meta import Indexes, IndexMeta
+from lorag_indexer.pages import PageText
+from lorag_indexer.store import EVERYWHERE, ChunkDatabase, ChunkStore, Entry, Scope
+from lorag_indexer.tokens import Token, Tokenizer, best_tokenizer, tokenizer_named
 
 log = get_logger(__name__)
 
 FIRST_TABLE = "chunks"
+# The vector leg fails by these while the keyword leg is well.
+WITHOUT_VECTORS = frozenset(
+    {Reason.MODEL_SERVER_UNAVAILABLE, Reason.MODEL_SERVER_FAILED, Reason.MODEL_NOT_FOUND, Reason.EMBEDDER_CHANGED}
+)
 
 
 @dataclass(frozen=True)
-class IndexMeta:
-    """What made an index."""
+class Query:
+    """What to search for.
 
-    table: str
-    embedder: EmbedderIdentity
-    tokenizer: str
-    chunking: ChunkSettings
+    Attributes:
+        vector_weight: 0 (keywords alone) to 1 (vectors alone).
+        needs_vectors: whether to fail when the query cannot be embedded, instead of answering by keywords.
+    """
 
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
+    text: str
+    top_k: int
+    vector_weight: float
+    scope: Scope = EVERYWHERE
+    needs_vectors: bool = False
 
-    @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> IndexMeta:
-        """Inverse of `as_dict`."""
-        return cls(d["table"], EmbedderIdentity(**d["embedder"]), d["tokenizer"], ChunkSettings(**d["chunking"]))
+
+@dataclass(frozen=True)
+class Found:
+    """Hits, best first; the weight that was used; why there was no vector leg, if there should have been one."""
+
+    hits: list[Hit]
+    vector_weight: float
+    without_vectors: LoragError | None = None
 
 
 class Index:
@@ -64,29 +73,31 @@ class Index:
         self._chunking = chunking
         self._tokenizers: dict[str, Tokenizer] = {}
         self._lock = threading.RLock()
-        self._meta: IndexMeta | None = None
-        if self._path.exists():
-            self._meta = IndexMeta.from_dict(json.loads(self._path.read_text(encoding="utf-8")))
+        self._indexes = Indexes.load(self._path)
 
     @property
     def meta(self) -> IndexMeta | None:
         """What made the index that serves; None before the first document."""
-        return self._meta
+        return self._indexes.serving
+
+    @property
+    def previous(self) -> IndexMeta | None:
+        """What made the index that is kept; None before the first reindex."""
+        return self._indexes.previous
+
+    @property
+    def kind(self) -> str:
+        """Which store it is in."""
+        return self._database.kind
 
     def check_embedder(self) -> None:
-        """Whether a document may be added as things are configured.
+        """Whether a document may be added as things are configured. An index goes on with the embedder it has.
 
         Raises:
-            LoragError: EMBEDDER_MISSING; EMBEDDER_CHANGED when another embedder was chosen than the index has.
+            LoragError: EMBEDDER_MISSING.
         """
-        if self._meta is None or self._vacant(self._meta):
+        if self.meta is None or self._vacant(self.meta):
             self._embedder.configured()
-            return
-        wanted, has = self._embedder.wanted(), self._meta.embedder
-        if wanted and wanted != has.model and self._embedder.identify(wanted).digest != has.digest:
-            raise LoragError(
-                Reason.EMBEDDER_CHANGED, f"The index was made with '{has.model}'; '{wanted}' is configured now."
-            )
 
     def plan(self, table: str, model: str = "") -> IndexMeta:
         """What an index made now would be.
@@ -94,27 +105,36 @@ class Index:
         Raises:
             LoragError: EMBEDDER_MISSING and what the model server fails by.
         """
-        identity = self._embedder.identify(model or self._embedder.configured())
-        return IndexMeta(table, identity, best_tokenizer().name, self._chunking)
+        model = model or self._embedder.configured()
+        identity = self._embedder.identify(model)
+        chunking = self._embedder.fitted(identity, self._chunking)
+        return IndexMeta(table, identity, best_tokenizer().name, chunking, time.time())
 
     def ensure(self) -> IndexMeta:
         """The index that serves, made when there is none yet.
 
         Raises:
-            LoragError: as `plan` and `check_embedder`; EMBEDDER_CHANGED when the name now means another model.
+            LoragError: as `plan`; EMBEDDER_CHANGED when the name now means another model.
         """
-        meta = self._meta
+        meta = self.meta
         if meta is None or self._vacant(meta):
             # Nothing binds an empty index to what made it.
             meta = self.plan(FIRST_TABLE)
             with self._lock:
                 # Rows of an index whose meta.json was lost belong to nobody.
                 self._database.drop(FIRST_TABLE)
-                self._switch(meta)
+                self._keep(Indexes(meta))
             return meta
-        self.check_embedder()
         self._embedder.check(meta.embedder)
         return meta
+
+    def check(self, meta: IndexMeta) -> None:
+        """Whether an index can be searched and added to with the embedder that made it.
+
+        Raises:
+            LoragError: EMBEDDER_CHANGED, MODEL_NOT_FOUND, MODEL_SERVER_UNAVAILABLE.
+        """
+        self._embedder.check(meta.embedder)
 
     def write(
         self,
@@ -124,7 +144,7 @@ class Index:
         wanted: Callable[[], bool],
         progress: Callable[[int], None],
     ) -> int:
-        """Write a document's pages, some at a time; pages that are there already are skipped.
+        """Write a document's pages, some at a time, and verify that they are all there; pages that are there are skipped.
 
         Args:
             meta: the index to write to.
@@ -137,17 +157,21 @@ class Index:
             Chunks of the document in the index.
 
         Raises:
-            LoragError: DOCUMENT_NOT_FOUND when it is no longer wanted; what the model server fails by.
+            LoragError: DOCUMENT_NOT_FOUND when it is no longer wanted; INDEX_INCOMPLETE when the store does not hold what was
+                written; what the model server fails by.
         """
         store = self._open(meta)
         there = store.pages(document_id)
         batch: list[Chunk] = []
         numbers: list[int] = []
+        expected = 0
         for page in pages:
+            chunks = chunk_page(document_id, page.page, page.text, meta.chunking)
+            expected += len(chunks)
             if page.page in there:
                 progress(page.page)
                 continue
-            batch += chunk_page(document_id, page.page, page.text, meta.chunking)
+            batch += chunks
             numbers.append(page.page)
             if len(batch) >= BATCH:
                 self._write_batch(store, meta, document_id, numbers, batch, wanted)
@@ -157,31 +181,48 @@ class Index:
             self._write_batch(store, meta, document_id, numbers, batch, wanted)
             progress(numbers[-1])
         store.optimize()
-        return store.count(document_id)
+        count = store.count(document_id)
+        if count != expected:
+            raise LoragError(
+                Reason.INDEX_INCOMPLETE, f"The index holds {count} chunks of the document, and it has {expected}."
+            )
+        return count
 
-    def search(
-        self,
-        query: str,
-        top_k: int,
-        vector_weight: float,
-        scope: Scope,
-    ) -> list[Hit]:
+    def search(self, query: Query) -> Found:
         """The chunks that fit best. With a weight of 0 the query is not embedded, so the model server is not needed.
 
         Raises:
-            LoragError: INDEX_EMPTY; EMBEDDER_CHANGED; what the model server fails by.
+            LoragError: INDEX_EMPTY; with `needs_vectors` what the embedder fails by.
         """
-        meta = self._meta
+        meta = self.meta
         if meta is None:
             raise LoragError(Reason.INDEX_EMPTY, "Nothing is indexed yet.")
         try:
-            return self._search(meta, query, top_k, vector_weight, scope)
+            return self._search(meta, query)
         except LoragError:
             raise
         except (OSError, RuntimeError, ValueError) as error:
             # A delete or a switch took away the version that was being read; the one that is there now has it all.
             log.info("search reads again", error=str(error)[:200])
-            return self._search(self._meta or meta, query, top_k, vector_weight, scope)
+            return self._search(self.meta or meta, query)
+
+    def legs(self, meta: IndexMeta, query: str, limit: int, scope: Scope, vectors: bool = True) -> tuple[Leg, Leg]:
+        """The vector leg and the keyword leg of a query, unmixed."""
+        store = self._open(meta)
+        matching = store.matching(self._tokenizer(meta.tokenizer).terms(query), limit, scope)
+        if not vectors:
+            return [], matching
+        self._embedder.check(meta.embedder)
+        return store.nearest(self._embedder.embed_query(meta.embedder, query), limit, scope), matching
+
+    def tokens(self, text: str) -> tuple[str, list[tuple[Token, int]]]:
+        """The tokenizer's name, and the terms of a text, each with the number of chunks that have it."""
+        meta = self.meta
+        tokenizer = self._tokenizer(meta.tokenizer) if meta else best_tokenizer()
+        tokens = tokenizer.tokens(text)
+        store = self._open(meta) if meta else None
+        counts = {t: store.frequency(t) if store else 0 for t in dict.fromkeys(token.term for token in tokens)}
+        return tokenizer.name, [(token, counts[token.term]) for token in tokens]
 
     def delete(self, document_ids: Sequence[str]) -> None:
         """Take documents out of every table."""
@@ -190,43 +231,56 @@ class Index:
                 self._database.open(name, 0).delete_documents(document_ids)
 
     def switch(self, meta: IndexMeta, known: Callable[[], set[str]]) -> None:
-        """Serve from another table and drop the one before; documents deleted meanwhile do not come along."""
+        """Serve from another table and keep the one before; documents deleted meanwhile do not come along."""
         with self._lock:
             store = self._open(meta)
             store.delete_documents(store.document_ids() - known())
             store.optimize()
-            self._switch(meta)
+            if self.meta is None or self.meta.table != meta.table:
+                self._keep(Indexes(meta, self.meta))
         self.sweep(known())
 
     def document_ids(self) -> set[str]:
         """Documents that have chunks in any table."""
         return set[str]().union(*(self._database.open(name, 0).document_ids() for name in self._database.names()))
 
-    def count(self, meta: IndexMeta, document_id: str) -> int:
-        """Chunks of a document in an index."""
+    def documents_in(self, meta: IndexMeta) -> set[str]:
+        """Documents that have chunks in one index."""
+        return self._open(meta).document_ids()
+
+    def count(self, meta: IndexMeta, document_id: str | None = None) -> int:
+        """Chunks of a document, or of all, in an index."""
         return self._open(meta).count(document_id)
 
     def sweep(self, known: set[str], keep: str = "") -> None:
-        """Drop tables that nobody serves from or is making, and the chunks of documents that are gone."""
+        """Drop tables that nobody serves from, keeps or is making, and the chunks of documents that are gone."""
         with self._lock:
-            if self._meta is None:
+            if self.meta is None:
                 return
-            for name in self._database.names() - {self._meta.table, keep}:
+            for name in self._database.names() - self._indexes.tables - {keep}:
                 self._database.drop(name)
-            store = self._open(self._meta)
-            store.delete_documents(store.document_ids() - known)
+            for name in self._indexes.tables & self._database.names():
+                store = self._database.open(name, 0)
+                store.delete_documents(store.document_ids() - known)
 
-    def _search(self, meta: IndexMeta, query: str, top_k: int, vector_weight: float, scope: Scope) -> list[Hit]:
+    def _search(self, meta: IndexMeta, query: Query) -> Found:
+        limit = candidates_for(query.top_k)
+        weight, problem = query.vector_weight, None
+        nearest: Leg = ()
+        matching: Leg = ()
         store = self._open(meta)
-        limit = candidates_for(top_k)
-        nearest: Sequence[tuple[Chunk, float]] = ()
-        matching: Sequence[tuple[Chunk, float]] = ()
-        if vector_weight > 0:
-            self._embedder.check(meta.embedder)
-            nearest = store.nearest(self._embedder.embed(meta.embedder, [query])[0], limit, scope)
-        if vector_weight < 1:
-            matching = store.matching(self._tokenizer(meta.tokenizer).terms(query), limit, scope)
-        return fuse(nearest, matching, vector_weight, top_k)
+        if weight > 0:
+            try:
+                self._embedder.check(meta.embedder)
+                nearest = store.nearest(self._embedder.embed_query(meta.embedder, query.text), limit, query.scope)
+            except LoragError as error:
+                if query.needs_vectors or error.reason not in WITHOUT_VECTORS:
+                    raise
+                log.warning("search without vectors", reason=str(error.reason))
+                weight, problem = 0.0, error
+        if weight < 1:
+            matching = store.matching(self._tokenizer(meta.tokenizer).terms(query.text), limit, query.scope)
+        return Found(fuse(nearest, matching, weight, query.top_k), weight, problem)
 
     def _write_batch(
         self,
@@ -237,7 +291,7 @@ class Index:
         chunks: list[Chunk],
         wanted: Callable[[], bool],
     ) -> None:
-        vectors = self._embedder.embed(meta.embedder, [c.text for c in chunks])
+        vectors = self._embedder.embed_documents(meta.embedder, [c.text for c in chunks])
         tokenizer = self._tokenizer(meta.tokenizer)
         entries = [Entry(c, v, tokenizer.terms(c.text)) for c, v in zip(chunks, vectors, strict=True)]
         with self._lock:
@@ -257,6 +311,6 @@ class Index:
     def _open(self, meta: IndexMeta) -> ChunkStore:
         return self._database.open(meta.table, meta.embedder.dimension)
 
-    def _switch(self, meta: IndexMeta) -> None:
-        write_json(self._path, meta.as_dict())
-        self._meta = meta
+    def _keep(self, indexes: Indexes) -> None:
+        indexes.save(self._path)
+        self._indexes = indexes

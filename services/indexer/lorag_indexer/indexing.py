@@ -1,4 +1,4 @@
-"""What the indexer does: take documents in, index them as durable jobs, search, delete, make the index anew.
+"""What the indexer does: take documents in, index them as durable jobs, delete, make the index anew.
 
 An indexing job extracts in a child process (`extract_job`) and then embeds and writes in this one, which alone opens
 the index. Both halves go on from what is on disk, so a job that is cut off anywhere ends with every chunk exactly once.
@@ -6,48 +6,45 @@ the index. Both halves go on from what is on disk, so a job that is cut off anyw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lorag_common import rag_config
 from lorag_common.errors import LoragError, Reason
 from lorag_common.jobs import FINAL, JobContext, JobRecord, Jobs
 from lorag_common.log import get_logger
 from lorag_indexer.documents import Document, Library
-from lorag_indexer.fusion import Hit
-from lorag_indexer.index import Index, IndexMeta
-from lorag_indexer.pdf import PageText
-from lorag_indexer.store import Scope
-from lorag_indexer.uploads import Upload
+from lorag_indexer.index import Index
+from lorag_indexer.measuring import Measuring
+from lorag_indexer.meta import IndexMeta
+from lorag_indexer.pages import PageState, PageText
+from lorag_indexer.uploads import Upload, UploadLimits, checked_tags
 
 log = get_logger(__name__)
 
 QUEUE = "indexing"
-MAX_TOP_K = 100
-DEFAULT_TOP_K = 5
-MAX_QUERY_CHARACTERS = 4000
 
 
 class Indexer:
     """The indexer's work, without the wire.
 
     Args:
-        data: the data folder.
         library: the documents.
         index: the index.
+        measuring: measures its fusion.
         jobs: the indexer's jobs; their kinds are registered here.
-        max_document_bytes: largest PDF that is taken in.
+        limits: what is taken in.
     """
 
-    def __init__(self, data: Path, library: Library, index: Index, jobs: Jobs, max_document_bytes: int) -> None:
-        self._data = data
+    def __init__(self, library: Library, index: Index, measuring: Measuring, jobs: Jobs, limits: UploadLimits) -> None:
         self._library = library
         self._index = index
+        self._measuring = measuring
         self._jobs = jobs
-        self._limit = max_document_bytes
+        self._limits = limits
         jobs.register("indexing", self._indexing, QUEUE)
         jobs.register("reindexing", self._reindexing, QUEUE)
+        jobs.register("rollback", self._rolling_back, QUEUE)
+        jobs.register("fusion", self._fusion, QUEUE)
 
     def recover(self) -> None:
         """Before the jobs are launched: remove what a crash left."""
@@ -59,14 +56,14 @@ class Indexer:
         # Tables are left alone: a reindex that was cut off goes on with its own.
         self._index.delete(sorted(self._index.document_ids() - self._known()))
 
-    def upload(self, name: str, size: int, sha256: str) -> Upload:
-        """Begin to take a PDF in.
+    def upload(self, name: str, size: int, sha256: str, tags: Sequence[str] = (), date: float = 0.0) -> Upload:
+        """Begin to take a file in.
 
         Raises:
-            LoragError: EMBEDDER_MISSING, EMBEDDER_CHANGED, INVALID_FIELD, UPLOAD_TOO_LARGE.
+            LoragError: EMBEDDER_MISSING, INVALID_FIELD, UPLOAD_TOO_LARGE.
         """
         self._index.check_embedder()
-        return Upload(self._library, name, size, sha256, self._limit)
+        return Upload(self._library, name, size, sha256, self._limits, tags, date)
 
     def accept(self, upload: Upload) -> tuple[Document, JobRecord]:
         """Store an upload and queue its indexing; a document that is indexed or on its way keeps its job.
@@ -91,9 +88,22 @@ class Indexer:
         document = self._library.get(document_id)
         return document, self._job(document)
 
-    def documents(self, offset: int, limit: int) -> list[tuple[Document, JobRecord | None]]:
-        """Documents, newest first, each with its job."""
-        return [(d, self._job(d)) for d in self._library.all()[offset : offset + limit]]
+    def documents(self, tag: str = "") -> list[Document]:
+        """Documents, newest first, all or those with a tag."""
+        return [d for d in self._library.all() if not tag or tag in d.tags]
+
+    def with_job(self, document: Document) -> tuple[Document, JobRecord | None]:
+        """A document with its job."""
+        return document, self._job(document)
+
+    def update(self, document_id: str, tags: Sequence[str], date: float | None) -> tuple[Document, JobRecord | None]:
+        """Set a document's tags and, when given, its date.
+
+        Raises:
+            LoragError: DOCUMENT_NOT_FOUND, INVALID_FIELD.
+        """
+        changes: dict[str, Any] = {"tags": checked_tags(tags)} | ({} if date is None else {"date": date})
+        return self.with_job(self._library.update(document_id, **changes))
 
     def delete(self, document_id: str) -> None:
         """Remove a document, its pages and its chunks, and cancel its job.
@@ -108,42 +118,47 @@ class Indexer:
             self._jobs.cancel(job.id)
         self._index.delete([document_id])
 
-    def pages(self, document_id: str) -> Iterator[PageText]:
+    def pages(self, document_id: str, offset: int = 0, limit: int | None = None) -> Iterator[PageText]:
         """Extracted pages of a document, in order.
 
         Raises:
             LoragError: DOCUMENT_NOT_FOUND.
         """
         self._library.get(document_id)
-        return self._library.folder(document_id).pages()
+        return self._library.folder(document_id).pages(offset, limit)
 
-    def search(
-        self, query: str, top_k: int = 0, document_ids: tuple[str, ...] = (), vector_weight: float | None = None
-    ) -> list[tuple[Hit, str]]:
-        """The chunks that fit best, each with its document's name.
-
-        Raises:
-            LoragError: INVALID_FIELD, INDEX_EMPTY, DOCUMENT_NOT_FOUND for a document_id that is not there,
-                EMBEDDER_CHANGED, MODEL_SERVER_UNAVAILABLE.
-        """
-        weight = rag_config.load(self._data).retrieval.vector_weight if vector_weight is None else vector_weight
-        _check_search(query, top_k, weight)
-        if not self._library.searchable():
-            raise LoragError(Reason.INDEX_EMPTY, "Nothing is indexed yet.")
-        for document_id in document_ids:
-            self._library.get(document_id)
-        scope = Scope(frozenset(document_ids) if document_ids else None, self._library.unfinished())
-        hits = self._index.search(query, top_k or DEFAULT_TOP_K, weight, scope)
-        return [(hit, self._library.get(i).name) for hit in hits if self._library.has(i := hit.chunk.document_id)]
-
-    def start_reindex(self, embedder: str, request_id: str) -> JobRecord:
+    def start_reindex(self, embedder: str, questions: list[dict[str, Any]], request_id: str) -> JobRecord:
         """Queue a new index over all documents.
 
         Raises:
-            LoragError: EMBEDDER_MISSING, MODEL_NOT_FOUND, MODEL_SERVER_UNAVAILABLE, REQUEST_ID_REUSED.
+            LoragError: EMBEDDER_MISSING, MODEL_NOT_FOUND, MODEL_SERVER_UNAVAILABLE, REQUEST_ID_REUSED, INVALID_FIELD.
         """
+        self._check_questions(questions)
         self._index.plan("", embedder)
-        return self._jobs.start("reindexing", {"embedder": embedder}, request_id)
+        return self._jobs.start("reindexing", {"embedder": embedder, "questions": questions}, request_id)
+
+    def start_rollback(self, request_id: str) -> JobRecord:
+        """Queue the return to the index that was kept.
+
+        Raises:
+            LoragError: NO_PREVIOUS_INDEX, EMBEDDER_CHANGED, MODEL_NOT_FOUND, MODEL_SERVER_UNAVAILABLE, REQUEST_ID_REUSED.
+        """
+        previous = self._index.previous
+        if previous is None:
+            raise LoragError(Reason.NO_PREVIOUS_INDEX, "No index is kept to return to.")
+        self._index.check(previous)
+        return self._jobs.start("rollback", {}, request_id)
+
+    def start_fusion(self, questions: list[dict[str, Any]], generate: bool, request_id: str) -> JobRecord:
+        """Queue a measurement of the fusion.
+
+        Raises:
+            LoragError: INDEX_EMPTY, INVALID_FIELD, DOCUMENT_NOT_FOUND, REQUEST_ID_REUSED.
+        """
+        if self._index.meta is None or not self._library.searchable():
+            raise LoragError(Reason.INDEX_EMPTY, "Nothing is indexed yet.")
+        self._check_questions(questions)
+        return self._jobs.start("fusion", {"questions": questions, "generate": generate}, request_id)
 
     # The bodies of the jobs. Only `child` and `step` have effects.
 
@@ -157,8 +172,8 @@ class Indexer:
             if not self._library.has(document_id):
                 self._library.sweep_document(document_id)
             else:
-                unusable = self._library.folder(document_id).pages_without_text()
-                self._library.update(document_id, pages_without_text=unusable)
+                self._note_quality(document_id)
+        context.step("measure", self._measure_if_due, context)
 
     def _index_document(self, context: JobContext, document_id: str) -> None:
         if not self._library.has(document_id):
@@ -167,6 +182,18 @@ class Indexer:
         document = self._library.update(document_id, indexed=True, chunk_count=chunks)
         self._replace_older(document)
 
+    def _measure_if_due(self, context: JobContext) -> None:
+        meta = self._index.meta
+        if meta is None or not self._measuring.due(meta):
+            return
+        try:
+            self._measuring.measure(meta, [], False, self._stopper(context))
+        except LoragError as error:
+            if context.cancelled():
+                raise
+            # The document is searchable all the same; the next one measures again.
+            log.warning("fusion not measured", reason=str(error.reason), error=error.message)
+
     def _reindexing(self, context: JobContext) -> None:
         table = f"chunks_{context.job_id.rpartition('-')[2]}"
         planned = context.step("plan", self._plan, table, context.spec["embedder"])
@@ -174,19 +201,43 @@ class Indexer:
         try:
             for document_id in planned["documents"]:
                 context.step(f"write {document_id}", self._rewrite, context, meta, document_id)
+            context.step("measure", self._measure, context, meta)
             context.step("switch", self._switch, meta)
         except Exception:
             self._index.sweep(self._known())
             raise
+
+    def _rolling_back(self, context: JobContext) -> None:
+        planned = context.step("plan", self._plan_rollback)
+        meta = IndexMeta.from_dict(planned["meta"])
+        for document_id in planned["documents"]:
+            context.step(f"write {document_id}", self._rewrite, context, meta, document_id)
+        context.step("switch", self._switch, meta)
+
+    def _fusion(self, context: JobContext) -> None:
+        context.step("measure", self._measure, context, self._index.meta)
 
     def _plan(self, table: str, embedder: str) -> dict[str, Any]:
         self._index.sweep(self._known(), keep=table)
         documents = [d.id for d in self._library.all() if d.indexed]
         return {"meta": self._index.plan(table, embedder).as_dict(), "documents": documents}
 
+    def _plan_rollback(self) -> dict[str, Any]:
+        previous = self._index.previous
+        if previous is None:
+            raise LoragError(Reason.NO_PREVIOUS_INDEX, "No index is kept to return to.")
+        return {"meta": previous.as_dict(), "documents": [d.id for d in self._library.all() if d.indexed]}
+
     def _rewrite(self, context: JobContext, meta: IndexMeta, document_id: str) -> None:
         if self._library.has(document_id):
             self._write(context, meta, document_id)
+
+    def _measure(self, context: JobContext, meta: IndexMeta) -> None:
+        context.report("measuring", 0)
+        questions, generate = context.spec.get("questions", []), bool(context.spec.get("generate"))
+        known = {d.id for d in self._library.all()}
+        questions = [q for q in questions if q["document_id"] in known]
+        self._measuring.measure(meta, questions, generate, self._stopper(context))
 
     def _switch(self, meta: IndexMeta) -> None:
         self._index.switch(meta, self._known)
@@ -197,16 +248,38 @@ class Indexer:
     def _write(self, context: JobContext, meta: IndexMeta, document_id: str) -> int:
         folder = self._library.folder(document_id)
         total = self._library.get(document_id).page_count
+        stop = self._stopper(context)
 
         def wanted() -> bool:
-            if context.cancelled():
-                raise LoragError(Reason.CANCELLED, "The job was cancelled.")
+            stop()
             return self._library.has(document_id)
 
         def progress(page: int) -> None:
             context.report("indexing", page, total)
 
         return self._index.write(meta, document_id, folder.pages(), wanted, progress)
+
+    @staticmethod
+    def _stopper(context: JobContext) -> Any:
+        def stop() -> None:
+            if context.cancelled():
+                raise LoragError(Reason.CANCELLED, "The job was cancelled.")
+
+        return stop
+
+    def _note_quality(self, document_id: str) -> None:
+        folder = self._library.folder(document_id)
+        scores = [
+            p.score if p.state is PageState.TEXT else 0.0 for p in folder.pages() if p.state is not PageState.BLANK
+        ]
+        quality = round(sum(scores) / len(scores), 4) if scores else 0.0
+        self._library.update(document_id, pages_without_text=folder.pages_without_text(), quality=quality)
+
+    def _check_questions(self, questions: list[dict[str, Any]]) -> None:
+        for question in questions:
+            if not str(question["question"]).strip() or question["page"] < 0:
+                raise LoragError(Reason.INVALID_FIELD, "A question has no text, or no page.", field="questions")
+            self._library.get(question["document_id"])
 
     def _replace_older(self, document: Document) -> None:
         """New bytes under a name take the place of the old ones, which go only now that the new are searchable."""
@@ -228,16 +301,3 @@ class Indexer:
 
     def _known(self) -> set[str]:
         return {d.id for d in self._library.all()}
-
-
-def _check_search(query: str, top_k: int, weight: float) -> None:
-    if not query.strip():
-        raise LoragError(Reason.INVALID_FIELD, "The query is empty.", field="query")
-    if len(query) > MAX_QUERY_CHARACTERS:
-        raise LoragError(
-            Reason.INVALID_FIELD, f"The query is longer than {MAX_QUERY_CHARACTERS} characters.", field="query"
-        )
-    if not 0 <= top_k <= MAX_TOP_K:
-        raise LoragError(Reason.INVALID_FIELD, f"top_k must be 0 to {MAX_TOP_K}.", field="top_k")
-    if not 0 <= weight <= 1:
-        raise LoragError(Reason.INVALID_FIELD, "vector_weight must be 0 to 1.", field="vector_weight")

@@ -84,6 +84,11 @@ class LanceStore:
         """See `ChunkStore`."""
         return int(self._table.count_rows(f"document_id = {_quoted(document_id)}" if document_id else None))
 
+    def frequency(self, term: str) -> int:
+        """See `ChunkStore`."""
+        query = self._table.search(MatchQuery(term, "terms"), query_type="fts").select(["chunk_id"])
+        return len(query.limit(max(1, self._table.count_rows())).to_arrow())
+
     def optimize(self) -> None:
         """See `ChunkStore`."""
         with self._writing:
@@ -115,6 +120,8 @@ class LanceStore:
 
 class LanceDatabase:
     """See `lorag_indexer.store.ChunkDatabase`; one folder."""
+
+    kind = "lancedb"
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -192,6 +199,9 @@ def _narrowed(query: Any, scope: Scope) -> Any:
         conditions.append(f"document_id IN ({_list(scope.only or [''])})")
     if scope.without:
         conditions.append(f"document_id NOT IN ({_list(scope.without)})")
+    first, last = scope.pages
+    conditions += [f"page >= {int(first)}"] if first is not None else []
+    conditions += [f"page <= {int(last)}"] if last is not None else []
     return query.where(" AND ".join(conditions), prefilter=True) if conditions else query
 
 

@@ -47,15 +47,17 @@ def readable(raw: str) -> str:
     """The page's text: wrapped lines joined (Japanese without a space), hyphenated words whole, artefacts unified."""
     text = _SOFT_BREAK.sub("", unify(raw))
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n").replace("\u00a0", " "))
+    cells = {n for n, line in enumerate(text.split("\n")) if "\t" in line.strip()}
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.split("\n")]
-    full = _FULL_LINE * max((_width(line) for line in lines), default=0)
+    full = _FULL_LINE * max((width(line) for line in lines), default=0)
     out: list[str] = []
     previous = ""
-    for line in lines:
+    for n, line in enumerate(lines):
         if not line:
             previous = ""
             continue
-        joint = _joint(previous, line, full)
+        # A row of a table, its cells held apart by tabs, stays a line.
+        joint = None if n in cells or n - 1 in cells else _joint(previous, line, full)
         if joint is None:
             out.append(line)
         elif joint == "-":
@@ -71,8 +73,8 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unify(text)).lower()
 
 
-def _width(line: str) -> int:
-    """Width in half-width columns."""
+def width(line: str) -> int:
+    """Width of a line in half-width columns."""
     return sum(2 if _WIDE.match(c) else 1 for c in line)
 
 
@@ -82,6 +84,6 @@ def _joint(previous: str, line: str, full: float) -> str | None:
         return None
     if re.search(r"[A-Za-z]{2}-$", previous) and line[0].islower():
         return "-"
-    if _width(previous) < full:
+    if width(previous) < full:
         return None
     return "" if _WIDE.match(previous[-1]) or _WIDE.match(line[0]) else " "

@@ -1,11 +1,15 @@
-"""PDF -> the text of its pages: by pypdf, by pdfium where that is missing or not to be believed, else "needs OCR"."""
+"""PDF -> the text of its pages: by pypdf, by pdfium where that is missing or not to be believed, else "needs OCR".
+
+pdfium reads every page as well, because only it knows where each character stands. Where the places tell what the order of
+the content hides (columns, ruby, text that nobody sees), the text is put together from them.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,51 +19,47 @@ from pypdfium2 import raw as pdfium
 
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger
-from lorag_indexer.normalize import readable
+from lorag_indexer.glyphs import Glyph, Projection, read_glyphs
+from lorag_indexer.layout import Layout, arrange
+from lorag_indexer.normalize import readable, unify
+from lorag_indexer.pages import PageState, PageText, Rectangle
 from lorag_indexer.quality import FEW, bad_share, is_garbled, visible_length
 
 log = get_logger(__name__)
 
 HEADER_BYTES = 1024
 SCAN_COVERAGE = 0.5
+# Two readings of a page that share less than this share of their characters are two different texts.
+ALIKE = 0.9
+PYPDF, PDFIUM, LAYOUT = "pypdf", "pdfium", "pdfium-layout"
 
-
-class PageState(StrEnum):
-    """What became of a page."""
-
-    TEXT = "text"
-    BLANK = "blank"
-    NEEDS_OCR = "needs_ocr"
+Limit = Callable[[str], AbstractContextManager[None]]
+"""Makes a context that bounds one reader's time on one page, given the reader's name."""
 
 
 @dataclass(frozen=True)
-class PageText:
-    """A page, counted from 1. `raw` is what the extractor returned, `text` what spans and citations refer to."""
+class _Seen:
+    """What pdfium knows of a page."""
 
-    page: int
-    state: PageState
-    text: str
-    raw: str
-    extractor: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, d: dict[str, Any]) -> PageText:
-        """Inverse of `as_dict`."""
-        return cls(d["page"], PageState(d["state"]), d["text"], d["raw"], d["extractor"])
+    text: str = ""
+    layout: Layout = field(default_factory=lambda: Layout([]))
+    glyphs: tuple[Glyph, ...] = ()
+    projection: Projection | None = None
+    scanned: bool = False
 
 
 class OpenPdf:
     """A PDF opened by both libraries.
 
+    Args:
+        path: the file.
+        by_pypdf: whether pypdf is asked at all.
+
     Raises:
-        LoragError: NOT_A_PDF, PDF_ENCRYPTED.
+        LoragError: NOT_A_PDF, PDF_DAMAGED, PDF_ENCRYPTED.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, by_pypdf: bool = True) -> None:
         with path.open("rb") as f:
             if b"%PDF-" not in f.read(HEADER_BYTES):
                 raise LoragError(Reason.NOT_A_PDF, "The file does not begin like a PDF.")
@@ -68,71 +68,89 @@ class OpenPdf:
         except pypdfium2.PdfiumError as error:
             if getattr(error, "err_code", None) == pdfium.FPDF_ERR_PASSWORD:
                 raise LoragError(Reason.PDF_ENCRYPTED, "The PDF asks for a password.") from error
-            raise LoragError(
-                Reason.NOT_A_PDF, f"The file begins like a PDF but cannot be opened: {error}.", remedy="Save it anew."
-            ) from error
+            raise LoragError(Reason.PDF_DAMAGED, f"The file begins like a PDF but cannot be opened: {error}") from error
         self.page_count = len(self._pdfium)
         if not self.page_count:
-            raise LoragError(Reason.NOT_A_PDF, "The PDF has no pages.")
-        self._pypdf = self._open_pypdf(path)
+            raise LoragError(Reason.PDF_DAMAGED, "The PDF has no pages.")
+        self._path = path
+        self._wants_pypdf = by_pypdf
+        self._reader: pypdf.PdfReader | None = None
 
     def close(self) -> None:
         """Give the files back."""
         self._pdfium.close()
 
-    def page(self, number: int, seconds: Callable[[], Any] | None = None) -> PageText:
+    def page(self, number: int, limit: Limit | None = None, without: frozenset[str] = frozenset()) -> PageText:
         """Extract one page, counted from 1.
 
         Args:
             number: the page.
-            seconds: makes a context that limits the time of pypdf, which a hostile page can hold up.
+            limit: bounds the time of a reader, which a hostile page can hold up.
+            without: readers that are not to be asked, because they crashed on this page.
         """
-        first = self._by_pypdf(number, seconds)
-        if visible_length(first) >= FEW and bad_share(first) == 0:
-            return PageText(number, PageState.TEXT, readable(first), first, "pypdf")
-        second = self._by_pdfium(number)
-        readings = [("pypdf", first), ("pdfium", second)]
-        # The least garbled, then the longest.
-        extractor, raw = min(readings, key=lambda r: (is_garbled(r[1]), -visible_length(r[1]), bad_share(r[1])))
+        limit = limit or _unlimited
+        first = "" if PYPDF in without else self._by_pypdf(number, limit)
+        seen = _Seen() if PDFIUM in without else self._by_pdfium(number, limit)
+        method, raw = _choose(first, seen)
+        score = 1.0 - bad_share(raw)
+        page = PageText(number, PageState.TEXT, readable(raw), raw, method, score=round(score, 4))
         if is_garbled(raw):
-            return PageText(number, PageState.NEEDS_OCR, "", raw, extractor)
-        if visible_length(raw) < FEW and self._looks_scanned(number):
-            return PageText(number, PageState.NEEDS_OCR, readable(raw), raw, extractor)
+            return _changed(page, state=PageState.NEEDS_OCR, text="")
+        if visible_length(raw) < FEW and seen.scanned:
+            return _changed(page, state=PageState.NEEDS_OCR, **_details(raw, seen, method))
         if not visible_length(raw):
-            state = PageState.NEEDS_OCR if self._has_marks(number) else PageState.BLANK
-            return PageText(number, state, "", raw, extractor)
-        return PageText(number, PageState.TEXT, readable(raw), raw, extractor)
+            state = PageState.NEEDS_OCR if seen.projection is None or self._has_marks(number) else PageState.BLANK
+            return _changed(page, state=state, text="", **_details(raw, seen, method))
+        return _changed(page, **_details(raw, seen, method))
 
-    @staticmethod
-    def _open_pypdf(path: Path) -> pypdf.PdfReader | None:
-        try:
-            reader = pypdf.PdfReader(path, strict=False)
-            if reader.is_encrypted:
-                reader.decrypt("")
-            len(reader.pages)
-        except Exception as error:
-            log.warning("pypdf cannot open the file; pdfium reads it", error=str(error))
-            return None
-        return reader
+    def image(self, number: int, width: int, most_pixels: int = 1 << 30) -> Any:
+        """The page drawn as a Pillow image in RGB, `width` pixels wide, or less where that would be too many pixels."""
+        page = self._pdfium[number - 1]
+        across, down = (max(1.0, v) for v in page.get_size())
+        scale = min(width / across, (most_pixels / (across * down)) ** 0.5)
+        return page.render(scale=scale).to_pil().convert("RGB")
 
-    def _by_pypdf(self, number: int, seconds: Callable[[], Any] | None) -> str:
-        if self._pypdf is None:
-            return ""
+    def has_scripts(self) -> bool:
+        """Whether the file carries JavaScript. Nothing here ever runs it."""
+        names = pdfium.FPDFDoc_GetJavaScriptActionCount(self._pdfium.raw)
+        return bool(names > 0)
+
+    def _pypdf(self) -> pypdf.PdfReader | None:
+        if self._reader is None and self._wants_pypdf:
+            try:
+                reader = pypdf.PdfReader(self._path, strict=False)
+                if reader.is_encrypted:
+                    reader.decrypt("")
+                len(reader.pages)
+                self._reader = reader
+            except Exception as error:
+                log.warning("pypdf cannot open the file; pdfium reads it", error=str(error)[:200])
+                self._wants_pypdf = False
+        return self._reader
+
+    def _by_pypdf(self, number: int, limit: Limit) -> str:
         try:
-            with seconds() if seconds else _unlimited():
-                return self._pypdf.pages[number - 1].extract_text()
+            with limit(PYPDF):
+                reader = self._pypdf()
+                return "" if reader is None else reader.pages[number - 1].extract_text()
         except Exception as error:
             # A page that one library stumbles over is read by the other; whatever it raises, nothing is lost by it.
-            log.warning("pypdf cannot read the page; pdfium reads it", page=number, error=str(error))
+            log.warning("pypdf cannot read the page; pdfium reads it", page=number, error=str(error)[:200])
             return ""
 
-    def _by_pdfium(self, number: int) -> str:
+    def _by_pdfium(self, number: int, limit: Limit) -> _Seen:
         try:
-            text: str = self._pdfium[number - 1].get_textpage().get_text_bounded()
+            with limit(PDFIUM):
+                page = self._pdfium[number - 1]
+                textpage = page.get_textpage()
+                text: str = textpage.get_text_bounded().replace("\r\n", "\n")
+                projection = Projection(page)
+                scanned = self._looks_scanned(page)
+                glyphs = read_glyphs(page, textpage.raw, projection)
+                return _Seen(text, arrange(glyphs, scanned), tuple(glyphs), projection, scanned)
         except pypdfium2.PdfiumError as error:
             log.warning("pdfium cannot read the page", page=number, error=str(error))
-            return ""
-        return text.replace("\r\n", "\n")
+            return _Seen()
 
     def _has_marks(self, number: int) -> bool:
         """Whether anything is drawn on the page; unknown counts as yes."""
@@ -141,20 +159,91 @@ class OpenPdf:
         except pypdfium2.PdfiumError:
             return True
 
-    def _looks_scanned(self, number: int) -> bool:
+    @staticmethod
+    def _looks_scanned(page: Any) -> bool:
         """Whether one image covers most of the page."""
-        try:
-            page = self._pdfium[number - 1]
-            width, height = page.get_size()
-            for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
-                left, bottom, right, top = image.get_bounds()
-                if abs((right - left) * (top - bottom)) >= SCAN_COVERAGE * width * height:
-                    return True
-        except pypdfium2.PdfiumError:
-            return True
+        width, height = page.get_size()
+        for image in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4):
+            left, bottom, right, top = image.get_bounds()
+            if abs((right - left) * (top - bottom)) >= SCAN_COVERAGE * width * height:
+                return True
         return False
 
 
+def _choose(first: str, seen: _Seen) -> tuple[str, str]:
+    """Which reading is believed: its name and its text."""
+    if _tells_more(seen) and visible_length(seen.layout.text) and not is_garbled(seen.layout.text):
+        return LAYOUT, seen.layout.text
+    if not visible_length(seen.layout.text) and seen.layout.left_out and not is_garbled(seen.text):
+        return LAYOUT, ""
+    if bad_share(first) == 0 and _alike(first, seen.text):
+        return PYPDF, first
+    # The less garbled, then the longer by far; of two equal ones pdfium's, which knows more of Japan's encodings.
+    readings = [(PDFIUM, seen.text), (PYPDF, first)]
+    longest = max(visible_length(text) for _, text in readings) or 1
+    return min(readings, key=lambda r: (is_garbled(r[1]), round(1 - visible_length(r[1]) / longest), bad_share(r[1])))
+
+
+def _tells_more(seen: _Seen) -> bool:
+    """Whether the places of the characters change what is read: its order, its rows, what belongs to it."""
+    layout = seen.layout
+    if layout.left_out or {"columns", "rows of a table", "vertical text"} & set(layout.notes):
+        return True
+    content = "".join(g.char for g in seen.glyphs if not g.char.isspace())
+    return content != "".join(layout.text.split())
+
+
+def _alike(a: str, b: str) -> bool:
+    first, second = Counter("".join(unify(a).split())), Counter("".join(unify(b).split()))
+    return (first & second).total() >= ALIKE * max(first.total(), second.total())
+
+
+def _details(raw: str, seen: _Seen, method: str) -> dict[str, Any]:
+    if seen.projection is None:
+        return {}
+    left_out = seen.layout.left_out if method == LAYOUT else 0
+    return {
+        "lines": _places(raw, seen, method),
+        "notes": seen.layout.notes,
+        "vertical": seen.layout.vertical and seen.projection.upright(seen.glyphs),
+        "left_out": left_out,
+    }
+
+
+def _places(raw: str, seen: _Seen, method: str) -> tuple[Rectangle | None, ...]:
+    """Where each line of `raw` stands."""
+    if method == LAYOUT:
+        rows = [[g for g in line if isinstance(g, Glyph)] for line in seen.layout.lines]
+        return tuple(_around(row, seen) for row in rows)
+    glyphs = [g for g in seen.glyphs if not g.char.isspace()]
+    text = "".join(unify(g.char)[:1] or " " for g in glyphs)
+    out: list[Rectangle | None] = []
+    at = 0
+    for line in raw.split("\n"):
+        wanted = "".join("".join(unify(c)[:1] for c in line).split())
+        found = text.find(wanted, at) if wanted else -1
+        if found < 0 and wanted:
+            found = text.find(wanted)
+        out.append(_around(glyphs[found : found + len(wanted)], seen) if found >= 0 else None)
+        at = found + len(wanted) if found >= 0 else at
+    return tuple(out)
+
+
+def _around(glyphs: list[Glyph], seen: _Seen) -> Rectangle | None:
+    if not glyphs or seen.projection is None:
+        return None
+    return seen.projection.rectangle(
+        min(g.left for g in glyphs),
+        min(g.bottom for g in glyphs),
+        max(g.right for g in glyphs),
+        max(g.top for g in glyphs),
+    )
+
+
+def _changed(page: PageText, **changes: Any) -> PageText:
+    return PageText.from_dict(page.as_dict() | changes)
+
+
 @contextmanager
-def _unlimited() -> Iterator[None]:
+def _unlimited(_: str) -> Iterator[None]:
     yield

@@ -64,12 +64,16 @@ class ReferenceStore:
         """See `ChunkStore`."""
         return sum(document_id in (None, e.chunk.document_id) for e in self._entries.values())
 
+    def frequency(self, term: str) -> int:
+        """See `ChunkStore`."""
+        return sum(term in e.terms for e in list(self._entries.values()))
+
     def optimize(self) -> None:
         """See `ChunkStore`; there is nothing to bring up to date."""
 
     def nearest(self, vector: Vector, limit: int, scope: Scope) -> Leg:
         """See `ChunkStore`."""
-        entries = [e for e in self._entries.values() if _within(scope, e.chunk)]
+        entries = [e for e in self._entries.values() if scope.has(e.chunk.document_id, e.chunk.page)]
         if not entries:
             return []
         matrix = np.stack([e.vector for e in entries]).astype(np.float64)
@@ -83,12 +87,18 @@ class ReferenceStore:
         if not entries or not terms:
             return []
         scores = _Bm25([list(e.terms) for e in entries], k1=K1, b=B).get_scores(list(dict.fromkeys(terms))).tolist()
-        found = [(e.chunk, s) for e, s in zip(entries, scores, strict=True) if s > 0 and _within(scope, e.chunk)]
+        found = [
+            (e.chunk, s)
+            for e, s in zip(entries, scores, strict=True)
+            if s > 0 and scope.has(e.chunk.document_id, e.chunk.page)
+        ]
         return _best([chunk for chunk, _ in found], [score for _, score in found], limit)
 
 
 class ReferenceDatabase:
     """See `lorag_indexer.store.ChunkDatabase`."""
+
+    kind = "reference"
 
     def __init__(self) -> None:
         self._stores: dict[str, ReferenceStore] = {}
@@ -104,10 +114,6 @@ class ReferenceDatabase:
     def drop(self, name: str) -> None:
         """See `ChunkDatabase`."""
         self._stores.pop(name, None)
-
-
-def _within(scope: Scope, chunk: Chunk) -> bool:
-    return chunk.document_id not in scope.without and (scope.only is None or chunk.document_id in scope.only)
 
 
 def _best(chunks: list[Chunk], scores: list[float], limit: int) -> Leg:

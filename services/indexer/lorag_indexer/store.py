@@ -30,10 +30,26 @@ class Entry:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which documents a search looks at: all, or only some; and never those in `without`."""
+    """What a search looks at.
+
+    Attributes:
+        only: these documents; None means all.
+        without: never these documents.
+        pages: first and last page, both included; None leaves that end open.
+    """
 
     only: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
+    pages: tuple[int | None, int | None] = (None, None)
+
+    def has(self, document_id: str, page: int) -> bool:
+        """Whether a page of a document is in it."""
+        first, last = self.pages
+        within = (first is None or page >= first) and (last is None or page <= last)
+        return within and document_id not in self.without and (self.only is None or document_id in self.only)
+
+
+EVERYWHERE = Scope()
 
 
 class ChunkStore(Protocol):
@@ -59,6 +75,10 @@ class ChunkStore(Protocol):
         """Chunks of one document, or of all."""
         ...
 
+    def frequency(self, term: str) -> int:
+        """Chunks that have a term."""
+        ...
+
     def optimize(self) -> None:
         """Bring the search structures up to date after a document; searches are right without it, but slower."""
         ...
@@ -74,6 +94,9 @@ class ChunkStore(Protocol):
 
 class ChunkDatabase(Protocol):
     """Stores by name."""
+
+    kind: str
+    """Which database it is, e.g. "lancedb"."""
 
     def open(self, name: str, dimension: int) -> ChunkStore:
         """The store of that name, made when there is none yet; its vectors have `dimension` numbers."""

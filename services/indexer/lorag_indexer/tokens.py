@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lorag_common.errors import LoragError, Reason
@@ -25,6 +26,14 @@ _SUDACHI_CHARACTERS = 8000
 _FUNCTION_WORDS = frozenset({"助詞", "助動詞", "補助記号", "記号", "空白"})
 
 
+@dataclass(frozen=True)
+class Token:
+    """A term and where it comes from: "word", "morpheme", "bigram" or "character"."""
+
+    term: str
+    kind: str
+
+
 class Tokenizer(Protocol):
     """Cuts text into terms without white space in them."""
 
@@ -32,6 +41,10 @@ class Tokenizer(Protocol):
 
     def terms(self, text: str) -> list[str]:
         """Terms in order, repeated as often as they occur."""
+        ...
+
+    def tokens(self, text: str) -> list[Token]:
+        """The same terms, each with where it comes from."""
         ...
 
 
@@ -44,6 +57,15 @@ class BigramTokenizer:
         """See `Tokenizer`."""
         text = comparable(text)
         return [*_words(text), *_HAS_CJK.findall(text), *_bigrams(text)]
+
+    def tokens(self, text: str) -> list[Token]:
+        """See `Tokenizer`."""
+        text = comparable(text)
+        return [
+            *(Token(t, "word") for t in _words(text)),
+            *(Token(t, "character") for t in _HAS_CJK.findall(text)),
+            *(Token(t, "bigram") for t in _bigrams(text)),
+        ]
 
 
 class SudachiTokenizer:
@@ -72,6 +94,15 @@ class SudachiTokenizer:
         """See `Tokenizer`."""
         text = comparable(text)
         return [*_words(text), *self._morphemes(text), *_bigrams(text)]
+
+    def tokens(self, text: str) -> list[Token]:
+        """See `Tokenizer`."""
+        text = comparable(text)
+        return [
+            *(Token(t, "word") for t in _words(text)),
+            *(Token(t, "morpheme") for t in self._morphemes(text)),
+            *(Token(t, "bigram") for t in _bigrams(text)),
+        ]
 
     def _morphemes(self, text: str) -> Iterator[str]:
         tokenizer = self._of_this_thread()

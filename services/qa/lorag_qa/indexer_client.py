@@ -22,7 +22,9 @@ class IndexerClient:
     def __init__(self, address: str) -> None:
         self._stub = indexer_pb2_grpc.IndexerServiceStub(open_channel(address))
 
-    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> list[Found]:
+    async def search(
+        self, query: str, *, top_k: int, vector_weight: float | None, document_ids: Sequence[str]
+    ) -> list[Found]:
         """See `Searcher`."""
         request = pb.SearchRequest(
             query=query, top_k=top_k, vector_weight=vector_weight, document_ids=list(document_ids)

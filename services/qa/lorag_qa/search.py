@@ -32,6 +32,8 @@ class Found:
 class Searcher(Protocol):
     """Finds passages."""
 
-    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> list[Found]:
+    async def search(
+        self, query: str, *, top_k: int, vector_weight: float | None, document_ids: Sequence[str]
+    ) -> list[Found]:
         """Best first. LoragError INDEX_EMPTY, MODEL_SERVER_UNAVAILABLE, SERVICE_UNAVAILABLE."""
         ...
