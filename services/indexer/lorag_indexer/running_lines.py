@@ -65,7 +65,10 @@ def _apart(boxes: list[Rectangle], edge: str, box: Rectangle, usual: float) -> b
     height = box[3] - box[1]
     for a, b in pairwise(boxes):
         wide = b[1] - a[3] > max(APART * usual, 0.5 * height)
-        between = b[1] >= box[3] and b[1] <= 2 * EDGE if edge == "top" else a[3] <= box[1] and a[3] >= 1 - 2 * EDGE
+        if edge == "top":
+            between = box[3] <= a[3] <= 2 * EDGE
+        else:
+            between = 1 - 2 * EDGE <= b[1] <= box[1]
         if wide and between:
             return True
     return len(boxes) == 1

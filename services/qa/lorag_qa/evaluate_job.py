@@ -52,7 +52,9 @@ class _Without:
     def __init__(self, searcher: Searcher, withheld: Sequence[str]) -> None:
         self._searcher, self._withheld = searcher, withheld
 
-    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> list[Found]:
+    async def search(
+        self, query: str, *, top_k: int, vector_weight: float | None, document_ids: Sequence[str]
+    ) -> list[Found]:
         """See `Searcher`; more are asked for, since some may fall away."""
         found = await self._searcher.search(
             query, top_k=min(50, 3 * top_k), vector_weight=vector_weight, document_ids=document_ids
