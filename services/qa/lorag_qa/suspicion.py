@@ -17,8 +17,16 @@ _ORDERS = re.compile(
     r"|(?:引用|出典|番号)(?:を|は).{0,6}(?:付け|つけ|書か)(?:る?な|ないで)",
     re.IGNORECASE | re.DOTALL,
 )
+# What only a model reads: the tag characters, which mirror ASCII unseen, and a dialogue that is put into its mouth.
+_UNSEEN = re.compile("[\U000e0020-\U000e007f]{4}")
+_DIALOGUE = re.compile(
+    r"(?:^|\n)\s*#*\s*(?:assistant|system|アシスタント|システム)\s*[:：]|\b(?:dear|hey|attention)\s+(?:ai|assistant|model)\b"
+    r"|(?:repeat|output|print) (?:the|all) (?:text|words|lines) above|上の(?:文章|内容|文)を.{0,12}(?:出力|表示|繰り返)",
+    re.IGNORECASE,
+)
 
 
 def is_suspicious(text: str) -> bool:
     """Whether a passage reads like an order to the model or holds the spelling of a control token."""
-    return bool(_ORDERS.search(unicodedata.normalize("NFKC", text))) or has_control(text)
+    plain = unicodedata.normalize("NFKC", text)
+    return any(p.search(plain) for p in (_ORDERS, _UNSEEN, _DIALOGUE)) or has_control(text)
