@@ -66,10 +66,11 @@ def test_the_newest_comes_first_and_a_half_made_one_not_at_all(tmp_path: Path) -
 def test_a_publication_is_noted(tmp_path: Path) -> None:
     add(tmp_path, "m", 1)
 
-    releases.mark_published(tmp_path, "m:v1", "http://server", "abc")
+    releases.mark_published(tmp_path, "m:v1", server="http://server", digest="abc", smoke="482人です。")
 
     noted = releases.load(tmp_path, "m:v1")["published"]
     assert (noted["server"], noted["name"], noted["digest"]) == ("http://server", "m:v1", "abc")
+    assert noted["smoke"] == "482人です。"
 
 
 def test_the_modelfile_names_the_file_beside_it_and_quotes_stops() -> None:

@@ -122,6 +122,11 @@ class ModelServer:
         with _translated(self.url):
             self._client.generate(model, keep_alive=0)
 
+    def sizes(self) -> dict[str, tuple[str, int]]:
+        """Name -> digest and bytes of every model there."""
+        with _translated(self.url):
+            return {str(m.model): (str(m.digest), int(m.size or 0)) for m in self._client.list().models}
+
     def show(self, model: str) -> ollama.ShowResponse:
         """What the server knows of a model. MODEL_NOT_FOUND."""
         with _translated(self.url):
@@ -165,6 +170,7 @@ class ModelServer:
         template: str | None = None,
         parameters: Mapping[str, Any] | None = None,
         system: str | None = None,
+        license: str | None = None,
         sha256: str | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -176,12 +182,14 @@ class ModelServer:
             template: the server's own template language; None lets it use the GGUF's.
             parameters: e.g. stop, temperature, num_ctx.
             system: default system text.
+            license: licence text.
             sha256: of the file, when known; saves reading it once more.
             progress: told each status line.
         """
-        digest = f"sha256:{sha256 or sha256_file(gguf)}"
+        hashed = sha256 or sha256_file(gguf)
+        digest = f"sha256:{hashed}"
         with _translated(self.url):
-            if not self._has_blob(digest):
+            if not self.has_blob(hashed):
                 with gguf.open("rb") as content:
                     response = httpx.post(
                         f"{self.url.rstrip('/')}/api/blobs/{digest}", content=content, timeout=TIMEOUT
@@ -194,6 +202,7 @@ class ModelServer:
                 template=template,
                 parameters=dict(parameters or {}),
                 system=system,
+                license=license,
                 stream=True,
             )
             for status in statuses:
@@ -210,8 +219,11 @@ class ModelServer:
         with _translated(self.url):
             self._client.delete(model)
 
-    def _has_blob(self, digest: str) -> bool:
-        return httpx.head(f"{self.url.rstrip('/')}/api/blobs/{digest}", timeout=TIMEOUT).status_code == httpx.codes.OK
+    def has_blob(self, sha256: str) -> bool:
+        """Whether the server has the bytes of this sha256."""
+        with _translated(self.url):
+            answer = httpx.head(f"{self.url.rstrip('/')}/api/blobs/sha256:{sha256}", timeout=TIMEOUT)
+        return answer.status_code == httpx.codes.OK
 
 
 class AsyncModelServer:

@@ -69,7 +69,7 @@ def _check_conversations(trained: Any, served: Any) -> int:
         raise LoragError(Reason.TOKENIZER_MISMATCH, "The training tokenizer has a chat template, the GGUF has none.")
     compared = 0
     for name, messages in CONVERSATIONS.items():
-        wanted, given = _render(trained, messages, None), _render(trained, messages, template)
+        wanted, given = render(trained, messages, None), render(trained, messages, template)
         if (wanted is None) != (given is None):
             raise LoragError(
                 Reason.TOKENIZER_MISMATCH, f"Only one of the two templates takes a conversation with {name}."
@@ -81,7 +81,7 @@ def _check_conversations(trained: Any, served: Any) -> int:
     return compared
 
 
-def _render(tokenizer: Any, messages: list[dict[str, str]], template: str | None) -> str | None:
+def render(tokenizer: Any, messages: list[dict[str, str]], template: str | None) -> str | None:
     """The generation prompt; None where the template refuses such a conversation."""
     from jinja2.exceptions import TemplateError
 

@@ -56,11 +56,11 @@ def next_version(data: Path, model: str) -> int:
     return max(taken, default=0) + 1
 
 
-def mark_published(data: Path, release_id: str, server: str, digest: str) -> None:
-    """Note in the certificate where the release was imported, and under which digest."""
+def mark_published(data: Path, release_id: str, *, server: str, digest: str, **found: Any) -> None:
+    """Note in the certificate where the release was imported, under which digest, and what was found there."""
     folder = folder_of(data, release_id)
     certificate = load(data, release_id)
-    certificate["published"] = {"server": server, "name": release_id, "digest": digest, "time": now()}
+    certificate["published"] = {"server": server, "name": release_id, "digest": digest, "time": now(), **found}
     write_json(folder / CERTIFICATE, certificate)
 
 

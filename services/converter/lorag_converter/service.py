@@ -11,7 +11,7 @@ from lorag_common.errors import LoragError, Reason
 from lorag_common.jobs import JobRecord, Jobs
 from lorag_common.model_server import ModelServer
 from lorag_common.resolve import resolve_base_model
-from lorag_converter import ggml, planner, releases, sources
+from lorag_converter import ggml, planner, publish_disk, releases, sources
 from lorag_converter.checks import read_config, require_architecture, require_unquantized
 from lorag_converter.estimate import Estimate, estimate, parameters
 from lorag_converter.settings import ConverterSettings
@@ -73,13 +73,22 @@ class Converter:
         }
         return self._jobs.start("conversion", spec, request_id)
 
-    def start_publication(self, release_id: str, request_id: str) -> JobRecord:
-        """Queue an import. LoragError RELEASE_NOT_FOUND, MODEL_SERVER_UNAVAILABLE."""
-        releases.folder_of(self._settings.data, release_id)
+    def start_publication(
+        self, release_id: str, *, system: str = "", license: str = "", request_id: str = ""
+    ) -> tuple[JobRecord, int, bool]:
+        """Queue an import; also the bytes that the model server needs for it, and whether it is known to have them.
+
+        Raises:
+            LoragError: RELEASE_NOT_FOUND, MODEL_SERVER_UNAVAILABLE.
+        """
+        certificate = releases.load(self._settings.data, release_id)
         url = rag_config.load(self._settings.data, self._settings.ollama_url).llm.ollama.base_url
-        ModelServer(url).version()
+        server = ModelServer(url)
+        needed = publish_disk.needed(server, certificate)
+        free = publish_disk.free_bytes(server, self._settings.data)
         spec = {"release_id": release_id, "default_url": self._settings.ollama_url}
-        return self._jobs.start("publication", spec, request_id)
+        spec |= {name: text for name, text in (("system", system), ("license", license)) if text}
+        return self._jobs.start("publication", spec, request_id), needed, free is None or needed <= free
 
     def release(self, release_id: str) -> dict[str, Any]:
         """One certificate. LoragError RELEASE_NOT_FOUND."""

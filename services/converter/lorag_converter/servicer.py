@@ -70,8 +70,14 @@ class ConverterServicer(converter_pb2_grpc.ConverterServiceServicer):
     async def StartPublication(
         self, request: pb.StartPublicationRequest, context: Context
     ) -> pb.StartPublicationResponse:
-        record = await asyncio.to_thread(self._converter.start_publication, request.release_id, request.request_id)
-        return pb.StartPublicationResponse(job=job_to_proto(record))
+        record, needed, fits = await asyncio.to_thread(
+            self._converter.start_publication,
+            request.release_id,
+            system=request.system,
+            license=request.license,
+            request_id=request.request_id,
+        )
+        return pb.StartPublicationResponse(job=job_to_proto(record), disk_bytes=needed, fits=fits)
 
     async def GetRelease(self, request: pb.GetReleaseRequest, context: Context) -> pb.GetReleaseResponse:
         return pb.GetReleaseResponse(release=_release(await asyncio.to_thread(self._converter.release, request.id)))

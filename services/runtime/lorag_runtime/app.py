@@ -234,6 +234,7 @@ def _create(store: Store, body: CreateBody) -> list[str]:
         size=store.blob(digest).stat().st_size,
         modified_at=now(),
         system=body.system or "",
+        license="\n".join(_many(body.license)) if body.license else "",
         parameters=body.parameters,
         details=details,
         model_info=metadata,
@@ -249,7 +250,11 @@ def _listed(m: Manifest) -> dict[str, Any]:
 
 
 def _shown(m: Manifest) -> dict[str, Any]:
-    lines = [f"{k} {json.dumps(v) if isinstance(v, str) else v}" for k, vs in m.parameters.items() for v in _many(vs)]
+    lines = [
+        f"{k} {json.dumps(v, ensure_ascii=False) if isinstance(v, str) else v}"
+        for k, vs in m.parameters.items()
+        for v in _many(vs)
+    ]
     modelfile = [f"FROM {m.digest}", *(f"PARAMETER {line}" for line in lines)]
     if m.system:
         modelfile.append(f"SYSTEM {json.dumps(m.system, ensure_ascii=False)}")
@@ -259,6 +264,7 @@ def _shown(m: Manifest) -> dict[str, Any]:
         "parameters": "\n".join(lines),
         "template": m.model_info.get("tokenizer.chat_template", ""),
         "system": m.system,
+        "license": m.license,
         "details": m.details,
         "model_info": {k: v for k, v in m.model_info.items() if k != "tokenizer.chat_template"},
         "capabilities": kinds,

@@ -42,6 +42,7 @@ class CreateBody(NameBody):
     files: dict[str, str] = Field(default_factory=dict)
     template: str | None = None
     system: str | None = None
+    license: str | list[str] | None = None
     parameters: dict[str, Any] = Field(default_factory=dict)
     stream: bool = True
 

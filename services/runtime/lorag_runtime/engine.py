@@ -163,6 +163,8 @@ class Engine:
                         break
                     counts.eval_count += 1
                     if piece := text.add(self._llama.detokenize([token], special=False)):
+                        if call.cancelled.is_set():
+                            break
                         yield piece
                     if text.stopped:
                         counts.done_reason = "stop"

@@ -30,6 +30,7 @@ class Manifest:
     size: int
     modified_at: str
     system: str = ""
+    license: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     model_info: dict[str, Any] = field(default_factory=dict)
@@ -50,6 +51,9 @@ class Store:
         self.manifests = folder / "manifests"
         self.blobs.mkdir(parents=True, exist_ok=True)
         self.manifests.mkdir(parents=True, exist_ok=True)
+        # What a killed server was still being sent; its sender sends it again.
+        for half in self.blobs.glob(".upload-*"):
+            half.unlink(missing_ok=True)
 
     def blob(self, digest: str) -> Path:
         """Where a digest's bytes are, or would be. ApiError 400 for a malformed digest."""
