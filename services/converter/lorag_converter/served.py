@@ -156,7 +156,9 @@ class _Check:
         return repr(self._trained.decode(ids)) if ids else "nothing"
 
     def _failed(self, what: str) -> LoragError:
-        return LoragError(Reason.PARITY_FAILED, f"'{self._name.removesuffix(CHECKING)}' is not served as it was trained: {what}.")
+        return LoragError(
+            Reason.PARITY_FAILED, f"'{self._name.removesuffix(CHECKING)}' is not served as it was trained: {what}."
+        )
 
 
 def _turn_end(trained: Any) -> str:
