@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -212,3 +213,32 @@ def test_rolling_back_passes_over_a_release_that_was_deleted(activation: Activat
         activation.activate(name)
     (data / "releases/tiny/v2/release.json").unlink()
     assert activation.rollback().release == "tiny:v1"
+
+
+def test_a_release_that_was_found_worse_is_activated_only_when_told_to(activation: Activation, data: Path) -> None:
+    activation.activate("tiny:v1")
+    found = {"verdict": "WORSE", "summary": "'tiny:v2' is worse than 'tiny:v1' over 24 questions."}
+    (data / "releases/tiny/v2/evaluation.json").write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(LoragError) as error:
+        activation.activate("tiny:v2", force=False)
+    assert (error.value.reason, error.value.message) == (Reason.RELEASE_WORSE, found["summary"])
+    assert activation.config().release == "tiny:v1"
+    assert activation.activate("tiny:v2", force=True).release == "tiny:v2"
+
+
+def test_a_broken_hand_edit_keeps_the_last_good_one_and_says_which_line(activation: Activation, data: Path) -> None:
+    activation.activate("tiny:v1")
+    path = data / rag_config.FILE
+    good = path.read_text(encoding="utf-8")
+    path.write_text(good.replace("temperature: 0.7", "temperature: 7"), encoding="utf-8")
+    line = good[: good.index("temperature: 0.7")].count("\n") + 1
+    config = activation.config()
+    assert (config.release, config.llm.ollama.temperature) == ("tiny:v1", 0.7)
+    assert f"line {line}" in config.problem and "llm.ollama.temperature" in config.problem
+    with pytest.raises(LoragError) as error:
+        activation.update({"retrieval.top_k": 3})
+    assert error.value.reason is Reason.CONFIG_INVALID, "a hand edit is never written over"
+    path.write_text(good.replace("llm:", "llm: [", 1), encoding="utf-8")
+    assert "line" in activation.config().problem
+    path.write_text(good.replace("temperature: 0.7", "temperature: 0.1"), encoding="utf-8")
+    assert (activation.config().problem, activation.config().llm.ollama.temperature) == ("", 0.1)

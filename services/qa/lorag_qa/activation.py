@@ -26,9 +26,9 @@ def _one_step(method: F) -> F:
     """Let one caller at a time read, change and write."""
 
     @wraps(method)
-    def locked(self: Activation, *args: Any) -> RagConfig:
+    def locked(self: Activation, *args: Any, **named: Any) -> RagConfig:
         with self._lock:
-            return method(self, *args)
+            return method(self, *args, **named)
 
     return cast(F, locked)
 
