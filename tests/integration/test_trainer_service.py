@@ -23,45 +23,12 @@ import pytest
 from lorag.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from lorag.trainer.v1 import trainer_pb2 as pb
 from lorag.trainer.v1 import trainer_pb2_grpc
+from tests.integration.tiny_training import CHATML, EXAMPLES, make_base
 
 CHILD = "lorag_trainer.train_job"
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 CHECKPOINT_STEPS = 10
 QUICK = {"max_steps": 4, "batch_size": 2, "gradient_accumulation": 1, "r": 4, "heldout_fraction": 0.2}
 LONG = {"max_steps": 60, "batch_size": 2, "gradient_accumulation": 4, "r": 4, "checkpoint_steps": CHECKPOINT_STEPS}
-
-
-def make_base(folder: Path) -> None:
-    """A Qwen2 of random weights with a byte-level tokenizer."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
-
-    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    raw = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(alphabet)}, merges=[]))
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    raw.add_special_tokens(specials)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        tie_word_embeddings=True,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    Qwen2ForCausalLM(config).save_pretrained(folder)
 
 
 class Service:
@@ -153,12 +120,6 @@ def service(tmp_path: Path, models: Path) -> Iterator[Service]:
     assert service.children() == []
 
 
-EXAMPLES = [
-    {"messages": [{"role": "user", "content": f"{n}の次は？"}, {"role": "assistant", "content": f"{n + 1}です。[1]"}]}
-    for n in range(20)
-]
-
-
 def reason(error: pytest.ExceptionInfo[grpc.RpcError]) -> str:
     return str(dict(error.value.trailing_metadata())["grpc-status-details-bin"])
 
@@ -194,11 +155,22 @@ def test_examples_become_an_adapter(service: Service, models: Path) -> None:
     held = [json.loads(line) for line in (folder / "heldout.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(held) == 4
     assert all(h in EXAMPLES for h in held)
-    assert (folder / "chat_template.jinja").read_text() == TEMPLATE
+    assert (folder / "chat_template.jinja").read_text() == CHATML
     assert (folder / "tokenizer.json").read_bytes() == (models / "tiny" / "tokenizer.json").read_bytes()
     assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
     assert not (service.data / "jobs" / job.id / "checkpoints").exists()
     the_adapter_changes_the_base(models / "tiny", folder)
+    shown = service.trainer.GetAdapter(pb.GetAdapterRequest(uri=adapter.uri))
+    assert [step.step for step in shown.steps] == [1, 2, 3, 4]
+    assert {"loss", "learning_rate", "grad_norm", "tokens_per_second", "memory_bytes"} <= set(shown.steps[0].metrics)
+    assert "eval_loss" in shown.steps[-1].metrics
+    assert (shown.adapter.settings.r, shown.adapter.steps, shown.adapter.dataset_name) == (4, 4, "e.jsonl")
+    service.trainer.DeleteAdapter(pb.DeleteAdapterRequest(uri=adapter.uri))
+    assert service.trainer.ListAdapters(pb.ListAdaptersRequest()).adapters == []
+    service.trainer.DeleteDataset(pb.DeleteDatasetRequest(id=dataset.id))
+    with pytest.raises(grpc.RpcError) as gone:
+        service.trainer.GetDataset(pb.GetDatasetRequest(id=dataset.id))
+    assert "DATASET_NOT_FOUND" in reason(gone)
 
 
 def the_adapter_changes_the_base(base: Path, folder: Path) -> None:
@@ -237,6 +209,22 @@ def test_what_cannot_be_trained_is_refused(service: Service) -> None:
     assert too_long.state == jobs_pb2.JOB_STATE_FAILED
     assert too_long.error.reason == "EXAMPLE_TOO_LONG"
     assert service.trainer.ListAdapters(pb.ListAdaptersRequest()).adapters == []
+
+
+def test_a_preview_shows_what_the_model_will_see(service: Service) -> None:
+    dataset = service.upload(EXAMPLES)
+
+    found = service.trainer.PreviewTraining(
+        pb.PreviewTrainingRequest(base_model="tiny", dataset_id=dataset.id, example_count=2), timeout=60
+    )
+
+    assert (len(found.examples), found.sequence_count, found.template) == (2, 20, "base")
+    shown = found.examples[0].tokens
+    assert "".join(t.text for t in shown[: [t.learned for t in shown].index(True)]).endswith("assistant\n")
+    assert shown[-2].text == "<|im_end|>"
+    assert shown[-2].learned
+    assert found.learned_answer_share == 1.0
+    assert sum(bucket.count for bucket in found.lengths) == 20
 
 
 def test_kill_9_of_child_and_service_costs_at_most_one_interval(service: Service) -> None:
@@ -278,12 +266,12 @@ def test_a_cancelled_training_stops_and_one_that_is_drained_goes_on(service: Ser
     dataset = service.upload(EXAMPLES)
     cancelled = service.train(dataset.id, {**LONG, "max_steps": 5000})
     service.until(cancelled.id, at_step(3))
+    asked = time.monotonic()
     service.jobs.CancelJob(jobs_pb2.CancelJobRequest(id=cancelled.id))
     assert service.watch(cancelled.id).state == jobs_pb2.JOB_STATE_CANCELLED
-    deadline = time.monotonic() + 30
-    while service.children() and time.monotonic() < deadline:
+    while service.children():
+        assert time.monotonic() < asked + 5
         time.sleep(0.1)
-    assert service.children() == []
 
     drained = service.train(dataset.id, LONG)
     service.until(drained.id, at_step(3))

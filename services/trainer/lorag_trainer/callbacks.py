@@ -78,10 +78,19 @@ class Stopper(TrainerCallback):  # type: ignore[misc]
         """Ask for a checkpoint and the end of the loop."""
         if self._job.cancelled():
             raise JobInterrupted
-        if self._job.stop_requested() and state.global_step < state.max_steps:
+        if self._asked(args) and state.global_step < state.max_steps:
             control.should_save = True
             control.should_training_stop = True
         return control
+
+    def _asked(self, args: TrainingArguments) -> bool:
+        """What the first rank knows; ranks that stopped at different steps would wait for each other for ever."""
+        asked = self._job.stop_requested()
+        if args.world_size == 1:
+            return asked
+        flag = torch.tensor([asked], dtype=torch.int32, device=args.device)
+        torch.distributed.broadcast(flag, 0)
+        return bool(flag.item())
 
 
 def memory_used() -> int:

@@ -10,6 +10,8 @@ import errno
 import gc
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,14 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
             try_longest(self)
         return super().training_step(*args, **kwargs)
 
+    def _load_from_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with _types_kept(self.model):
+            super()._load_from_checkpoint(*args, **kwargs)
+
+    def _load_best_model(self) -> None:
+        with _types_kept(self.model):
+            super()._load_best_model()
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)
@@ -142,6 +152,16 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
             shutil.rmtree(Path(self.args.output_dir) / f"checkpoint-{step}", ignore_errors=True)
             message = "the disk is full: this checkpoint was left out, the one before it is kept"
             self._job.report("training", step, self.state.max_steps, message)
+
+
+@contextmanager
+def _types_kept(model: Any) -> Iterator[None]:
+    """The adapter keeps its precision when it is loaded: PEFT makes it 32 bits, and a resumed training would differ."""
+    types = {name: p.dtype for name, p in model.named_parameters() if p.requires_grad}
+    yield
+    for name, parameter in model.named_parameters():
+        if name in types:
+            parameter.data = parameter.data.to(types[name])
 
 
 def _trainer(
@@ -177,6 +197,8 @@ def _trainer(
         bf16=compute is torch.bfloat16,
         fp16=compute is torch.float16,
         use_cpu=on_cpu,
+        # See `rank.py`: sharding on CPU is set up there, and must not be set back.
+        accelerator_config={"use_configured_state": True} if ranks.sharded and on_cpu else None,
         dataloader_pin_memory=not on_cpu,
         # The rows are tokenized, labelled and checked for length already; the trainer must not touch them.
         dataset_kwargs={"skip_prepare_dataset": True},

@@ -39,6 +39,17 @@ def _end_with_service() -> None:
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
+def _shard_on_cpu() -> None:
+    """Make accelerate shard on CPU as it does on GPUs; by itself it forgets about FSDP where there is none."""
+    from accelerate import Accelerator, PartialState
+    from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+
+    plugin = FullyShardedDataParallelPlugin()
+    state = Accelerator(cpu=True, fsdp_plugin=plugin).state
+    state.fsdp_plugin = plugin
+    state.distributed_type = PartialState().distributed_type = DistributedType.FSDP
+
+
 def main(argv: list[str]) -> int:
     """Train as one of several; the exit status tells the launcher how it went."""
     _end_with_service()
@@ -46,8 +57,11 @@ def main(argv: list[str]) -> int:
     from lorag_trainer.fit import fit
     from lorag_trainer.train_job import as_training_error
 
+    ranks = Ranks.here()
     try:
-        result = fit(RankJob(folder, data), Ranks.here())
+        if ranks.sharded and ranks.device == "cpu":
+            _shard_on_cpu()
+        result = fit(RankJob(folder, data), ranks)
         if os.environ.get("RANK", "0") == "0":
             write_json(result_path(folder, MODULE), result)
         return 0

@@ -70,9 +70,8 @@ class Ranks:
             "--mixed_precision",
             "no" if self.device == "cpu" else "bf16",
         ]
-        options += ["--cpu"] if self.device == "cpu" else ["--multi_gpu"] if not self.sharded else []
-        if self.sharded:
-            options += FSDP_OPTIONS
+        # "multi_gpu" means torchrun; whether there is a GPU is told by the environment.
+        options += FSDP_OPTIONS if self.sharded else ["--multi_gpu"]
         launch = [sys.executable, "-m", "accelerate.commands.launch", *options]
         return [*launch, "-m", MODULE, str(folder), str(data)]
 
@@ -106,6 +105,8 @@ def run_ranks(job: ChildJob, ranks: Ranks) -> dict[str, Any]:
     finished.unlink(missing_ok=True)
     failed.unlink(missing_ok=True)
     env = os.environ | {"LORAG_RANKS_STRATEGY": ranks.strategy, "LORAG_RANKS_DEVICE": ranks.device}
+    if ranks.device == "cpu":
+        env["ACCELERATE_USE_CPU"] = "true"
     process = subprocess.Popen(ranks.command(job.folder, job.data), env=env, pass_fds=[job.lock_fd])
     asked = False
     while True:
