@@ -43,7 +43,12 @@ MAX_TOKENS = 256
 
 def main(job: ChildJob) -> dict[str, Any]:
     """See `QaService.StartEvaluation`."""
-    return asyncio.run(_Gate(job, IndexerClient(job.spec["indexer_address"])).run())
+    return asyncio.run(_run(job))
+
+
+async def _run(job: ChildJob) -> dict[str, Any]:
+    # A gRPC channel belongs to the event loop that is running when it is made.
+    return await _Gate(job, IndexerClient(job.spec["indexer_address"])).run()
 
 
 class _Without:
