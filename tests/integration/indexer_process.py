@@ -47,6 +47,15 @@ class IndexerProcess:
         self.api: Any = indexer_pb2_grpc.IndexerServiceStub(self._channel)
         self.jobs: Any = jobs_pb2_grpc.JobServiceStub(self._channel)
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def memory(self) -> float:
+        """Resident memory of the service alone, in MiB."""
+        return psutil.Process(self.pid).memory_info().rss / 2**20
+
     def kill(self) -> None:
         assert self._process is not None
         self._process.kill()

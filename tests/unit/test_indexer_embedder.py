@@ -10,7 +10,8 @@ from lorag_common.errors import LoragError
 from lorag_common.model_server import EmbeddingFacts
 from lorag_common.rag_config import RagConfig, save
 from lorag_indexer.chunks import ChunkSettings
-from lorag_indexer.embedder import BATCH, Embedder, EmbedderIdentity, EmbedderSettings
+from lorag_indexer.embedder import BATCH, Embedder, EmbedderIdentity
+from lorag_indexer.embedder_settings import EmbedderSettings
 
 
 class Server:

@@ -15,6 +15,7 @@ from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger
 from lorag_common.model_server import EmbeddingFacts, ModelServer, Vectors
 from lorag_indexer.chunks import ChunkSettings
+from lorag_indexer.embedder_settings import EmbedderSettings
 from lorag_indexer.local_embedder import LOCAL, LocalEmbedders
 from lorag_indexer.prefixes import prefixes_of
 from lorag_indexer.store import Vector
@@ -70,15 +71,6 @@ class EmbedderIdentity:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class EmbedderSettings:
-    """What somebody chose: the model, and prefixes in place of those that its kind is known to want."""
-
-    model: str = ""
-    query_prefix: str | None = None
-    document_prefix: str | None = None
 
 
 class Embedder:

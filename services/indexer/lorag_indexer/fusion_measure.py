@@ -1,7 +1,7 @@
 """How much the vector leg is worth in an index: both legs and their mixes, measured with questions whose passages are known.
 
-The weight with the best nDCG@10 is taken when it beats keywords alone by more than the noise of the measurement (the
-standard error of the paired differences); otherwise the vector leg is switched off. So a leg that hurts, or that nobody can
+The weight with the best nDCG@10 is taken when it beats keywords alone by more than the noise of the measurement (two
+standard errors of the paired differences); otherwise the vector leg is switched off. So a leg that hurts, or that nobody can
 show to help, does not take part.
 """
 
@@ -21,6 +21,8 @@ from lorag_indexer.probes import Probe
 DEPTH = 10
 CANDIDATES = 50
 WEIGHTS = tuple(n / 20 for n in range(21))
+# Standard errors that a gain must exceed.
+SURE = 2.0
 # The weight before anything was measured.
 UNMEASURED = 0.3
 
@@ -132,4 +134,4 @@ def _best(scores: list[list[float]], means: list[float]) -> int:
     differences = [row[best] - row[0] for row in scores]
     mean = means[best] - means[0]
     spread = math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / max(1, len(differences) - 1))
-    return best if mean > spread / math.sqrt(len(differences)) else 0
+    return best if mean > SURE * spread / math.sqrt(len(differences)) else 0

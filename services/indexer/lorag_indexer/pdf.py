@@ -15,6 +15,7 @@ from typing import Any
 
 import pypdf
 import pypdfium2
+from pypdf.errors import LimitReachedError
 from pypdfium2 import raw as pdfium
 
 from lorag_common.errors import LoragError, Reason
@@ -31,6 +32,7 @@ HEADER_BYTES = 1024
 SCAN_COVERAGE = 0.5
 # Two readings of a page that share less than this share of their characters are two different texts.
 ALIKE = 0.9
+TOO_LARGE = "unpacks to far more than a page holds"
 PYPDF, PDFIUM, LAYOUT = "pypdf", "pdfium", "pdfium-layout"
 
 Limit = Callable[[str], AbstractContextManager[None]]
@@ -75,6 +77,7 @@ class OpenPdf:
         self._path = path
         self._wants_pypdf = by_pypdf
         self._reader: pypdf.PdfReader | None = None
+        self._too_large: set[int] = set()
 
     def close(self) -> None:
         """Give the files back."""
@@ -98,6 +101,8 @@ class OpenPdf:
             return _changed(page, state=PageState.NEEDS_OCR, text="")
         if visible_length(raw) < FEW and seen.scanned:
             return _changed(page, state=PageState.NEEDS_OCR, **_details(raw, seen, method))
+        if not visible_length(raw) and number in self._too_large:
+            return _changed(page, state=PageState.UNREADABLE, text="", score=0.0, notes=(TOO_LARGE,))
         if not visible_length(raw):
             state = PageState.NEEDS_OCR if seen.projection is None or self._has_marks(number) else PageState.BLANK
             return _changed(page, state=state, text="", **_details(raw, seen, method))
@@ -133,6 +138,10 @@ class OpenPdf:
             with limit(PYPDF):
                 reader = self._pypdf()
                 return "" if reader is None else reader.pages[number - 1].extract_text()
+        except LimitReachedError as error:
+            log.warning("a page unpacks to more than pypdf allows", page=number, error=str(error)[:200])
+            self._too_large.add(number)
+            return ""
         except Exception as error:
             # A page that one library stumbles over is read by the other; whatever it raises, nothing is lost by it.
             log.warning("pypdf cannot read the page; pdfium reads it", page=number, error=str(error)[:200])

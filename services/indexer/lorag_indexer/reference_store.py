@@ -36,6 +36,7 @@ class ReferenceStore:
         self._dimension = dimension
         self._entries: dict[str, Entry] = {}
         self._lock = threading.Lock()
+        self._scored: tuple[dict[str, Entry], _Bm25] | None = None
 
     def replace_pages(self, document_id: str, pages: Collection[int], entries: Sequence[Entry]) -> None:
         """See `ChunkStore`."""
@@ -86,13 +87,19 @@ class ReferenceStore:
         entries = list(self._entries.values())
         if not entries or not terms:
             return []
-        scores = _Bm25([list(e.terms) for e in entries], k1=K1, b=B).get_scores(list(dict.fromkeys(terms))).tolist()
+        scores = self._scorer(entries).get_scores(list(dict.fromkeys(terms))).tolist()
         found = [
             (e.chunk, s)
             for e, s in zip(entries, scores, strict=True)
             if s > 0 and scope.has(e.chunk.document_id, e.chunk.page)
         ]
         return _best([chunk for chunk, _ in found], [score for _, score in found], limit)
+
+    def _scorer(self, entries: Sequence[Entry]) -> _Bm25:
+        """BM25 over the entries as they are; the library has no way to add to one."""
+        if self._scored is None or self._scored[0] is not self._entries:
+            self._scored = (self._entries, _Bm25([list(e.terms) for e in entries], k1=K1, b=B))
+        return self._scored[1]
 
 
 class ReferenceDatabase:

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from lorag_common.settings import ServiceSettings
 from lorag_indexer.chunks import ChunkSettings
-from lorag_indexer.embedder import EmbedderSettings
+from lorag_indexer.embedder_settings import EmbedderSettings
 from lorag_indexer.pdf_check import CheckLimits
 from lorag_indexer.uploads import UploadLimits
 
