@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stack import Up, running
 
 TINY_BASE = Path(__file__).resolve().parent.parent / "demo" / "tiny_base"
 
@@ -36,3 +38,27 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def shared_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One `lorag up` for all tests that only talk to the gateway; `ready_up` adds a release and documents."""
+    with running(tmp_path_factory.mktemp("shared")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def ready_up(shared_up: Up, tmp_path_factory: pytest.TempPathFactory) -> Up:
+    """`shared_up` with a fine-tuned release that answers, `edge:v1`, and the demo's documents."""
+    from lorag_demo.documents import write_documents
+    from lorag_demo.examples import DEMO_TRAINING, write_examples
+
+    folder = tmp_path_factory.mktemp("ready")
+    write_examples(folder / "examples.jsonl")
+    dataset = shared_up.upload("/datasets", folder / "examples.jsonl")["dataset"]["id"]
+    body = {"model": "edge", "base_model": "tiny_base", "dataset_id": dataset, "settings": DEMO_TRAINING}
+    jobs = [shared_up.post("/pipelines", body)["job"]]
+    assert shared_up.ended(jobs[0])["state"] == "JOB_STATE_SUCCEEDED"
+    for pdf in write_documents(folder):
+        assert shared_up.ended(shared_up.upload("/documents", pdf)["job"])["state"] == "JOB_STATE_SUCCEEDED"
+    return shared_up

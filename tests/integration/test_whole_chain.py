@@ -3,135 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import ollama
-import psutil
 import pytest
 from safetensors.torch import load_file, save_file
+from stack import Up, running
 
-from lorag_cli.demo import _free_ports
 from lorag_demo.documents import write_documents
 from lorag_demo.examples import DEMO_TRAINING, write_examples
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDBOOK = ROOT / "tests" / "data" / "handbook_ja.pdf"
-NAMES = ("gateway", "trainer", "converter", "indexer", "qa", "runtime")
-
-
-class Up:
-    """One `lorag up` on free ports over a data folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.data = folder / "data"
-        self.models = folder / "models"
-        self.models.mkdir()
-        (self.models / "tiny_base").symlink_to(ROOT / "demo" / "tiny_base")
-        self.ports = dict(zip(NAMES, _free_ports(len(NAMES)), strict=True))
-        ports = {f"LORAG_{n.upper()}_PORT": str(p) for n, p in self.ports.items() if n != "runtime"}
-        self.model_server = f"http://127.0.0.1:{self.ports['runtime']}"
-        self.environment = (
-            os.environ
-            | ports
-            | {
-                "LORAG_DATA": str(self.data),
-                "LORAG_MODEL_ROOTS": f"{self.models}{os.pathsep}{ROOT / 'demo'}",
-                "LORAG_OLLAMA_URL": self.model_server,
-                "LORAG_CHUNK_SENTENCES": "2",
-                "PYTHONUNBUFFERED": "1",
-            }
-        )
-        self.log = folder / "up.log"
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.ports['gateway']}/api/v1", timeout=60)
-        self.process = self.start()
-
-    def start(self) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "lorag_cli", "up"]
-            return subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
-
-    def wait_healthy(self) -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
-            try:
-                if self.http.get("/health").json()["status"] == "ok":
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(self.log.read_text()[-3000:])
-
-    def post(self, path: str, body: Any, status: int = 0) -> dict[str, Any]:
-        answer = self.http.post(path, json=body)
-        assert answer.status_code == status or (not status and answer.is_success), answer.text
-        return dict(answer.json())
-
-    def upload(self, path: str, file: Path, status: int = 0) -> dict[str, Any]:
-        answer = self.http.post(path, files={"file": (file.name, file.read_bytes())})
-        assert answer.status_code == status or (not status and answer.is_success), answer.text
-        return dict(answer.json())
-
-    def ended(self, job: dict[str, Any], seconds: float = 180) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                found = self.http.get(f"/jobs/{job['id']}").json()
-                state = found.get("job", found).get("state", "")
-                if state in ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"):
-                    return dict(found.get("job", found))
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(f"{job['id']} did not end; {self.log.read_text()[-3000:]}")
-
-    def ask(self, question: str) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
-        text, sources, end, event = "", [], {}, ""
-        with self.http.stream("POST", "/answers", json={"question": question, "temperature": 0, "top_k": 3}) as answer:
-            for line in answer.iter_lines():
-                if line.startswith("event:"):
-                    event = line[6:].strip()
-                elif line.startswith("data:"):
-                    data = json.loads(line[5:])
-                    assert event != "error", data
-                    if event == "sources":
-                        sources = data["sources"]
-                    elif event == "text":
-                        text += data["text"]
-                    elif event == "end":
-                        end = data
-        return text, sources, end
-
-    def service(self, name: str) -> psutil.Process:
-        for child in psutil.Process(self.process.pid).children():
-            try:
-                if f"lorag_{name}" in " ".join(child.cmdline()):
-                    return child
-            except (psutil.ZombieProcess, psutil.NoSuchProcess):
-                continue  # a service that was killed a moment ago, or one that is being started again
-        raise AssertionError(f"no {name}")
 
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    running = Up(tmp_path_factory.mktemp("up"))
-    try:
-        running.wait_healthy()
-        yield running
-    finally:
-        family = psutil.Process(running.process.pid).children(recursive=True) if running.process.poll() is None else []
-        running.process.send_signal(signal.SIGINT)
-        running.process.wait(60)
-        _, alive = psutil.wait_procs(family, timeout=5)
-        assert not alive, "Ctrl-C left processes"
+    with running(tmp_path_factory.mktemp("up")) as found:
+        yield found
 
 
 def problem(answer: dict[str, Any], reason: str) -> None:
