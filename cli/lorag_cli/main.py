@@ -13,6 +13,7 @@ from lorag_cli.commands import (
     answers,
     conversions,
     documents,
+    index,
     jobs,
     keys,
     local,
@@ -31,6 +32,7 @@ for area in (training, conversions, pipelines, documents, answers, jobs, setting
     app.add_typer(area.app)
 app.add_typer(releases.app, name="release")
 app.add_typer(keys.app, name="key")
+app.add_typer(index.app, name="search-index")
 
 
 def main() -> None:

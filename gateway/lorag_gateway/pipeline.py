@@ -1,4 +1,4 @@
-"""The pipeline: train -> convert -> publish -> activate, as one durable job.
+"""The pipeline: train -> convert -> publish -> evaluate -> activate, as one durable job.
 
 Each stage is one durable step: it starts the service's job under a request_id made from the pipeline's own id, so a
 stage that is run again after kill -9 finds the job it had started, and waits for it. Synchronous calls, since a job's
@@ -57,7 +57,7 @@ class Pipeline:
         self._converter: Any = converter_pb2_grpc.ConverterServiceStub(self._channels["converter"])
         self._qa: Any = qa_pb2_grpc.QaServiceStub(self._channels["qa"])
         self._job_stubs: dict[str, Any] = {
-            n: jobs_pb2_grpc.JobServiceStub(self._channels[n]) for n in ("trainer", "converter")
+            n: jobs_pb2_grpc.JobServiceStub(self._channels[n]) for n in ("trainer", "converter", "qa")
         }
         jobs.register(KIND, self.run, queue=KIND)
 
@@ -72,17 +72,22 @@ class Pipeline:
         Raises:
             LoragError: what a stage failed by; CANCELLED.
         """
-        spec = ctx.spec
-        adapter = spec["adapter"]
-        if spec["dataset_id"]:
-            adapter = ctx.step("train", self._train, ctx)
-        converted = ctx.step("convert", self._convert, ctx, adapter)
-        release = converted["release"]
+        # A pipeline that was begun before these were there is resumed as it was meant then.
+        spec = ctx.spec = {"release_id": "", "newest": False, "evaluate": False, "force": False, **ctx.spec}
+        release, artifacts = spec["release_id"], []
+        if not release:
+            adapter = spec["adapter"]
+            if spec["dataset_id"]:
+                adapter = ctx.step("train", self._train, ctx)
+            converted = ctx.step("convert", self._convert, ctx, adapter)
+            release, artifacts = converted["release"], converted["artifacts"]
         ctx.step("publish", self._publish, ctx, release)
+        if spec["evaluate"]:
+            ctx.step("evaluate", self._evaluate, ctx, release)
         if spec["activate"]:
             ctx.step("activate", self._activate, ctx, release)
         ctx.report("done", 1, 1, release)
-        return {"artifacts": converted["artifacts"]}
+        return {"artifacts": artifacts}
 
     def _train(self, ctx: JobContext) -> str:
         """The new adapter's folder, below the data folder."""
@@ -101,6 +106,8 @@ class Pipeline:
         source = converter_pb2.ConversionSource(base_model=ctx.spec["base_model"])
         if ctx.spec["base_only"]:
             source.base_only = True
+        elif ctx.spec["newest"]:
+            source.newest = True
         else:
             source.path = adapter
         request = converter_pb2.StartConversionRequest(
@@ -117,9 +124,14 @@ class Pipeline:
         request = converter_pb2.StartPublicationRequest(release_id=release, request_id=f"{ctx.job_id}-publish")
         self._stage(ctx, "publish", "converter", self._converter.StartPublication, request)
 
+    def _evaluate(self, ctx: JobContext, release: str) -> None:
+        """The gate: what it finds is kept with the release, and activation refuses one that it found worse."""
+        request = qa_pb2.StartEvaluationRequest(release_id=release, request_id=f"{ctx.job_id}-evaluate")
+        self._stage(ctx, "evaluate", "qa", self._qa.StartEvaluation, request)
+
     def _activate(self, ctx: JobContext, release: str) -> None:
         ctx.report("activate", 0, 1, release)
-        request = qa_pb2.ActivateReleaseRequest(release_id=release)
+        request = qa_pb2.ActivateReleaseRequest(release_id=release, force=ctx.spec["force"])
         self._call(ctx, "qa", self._qa.ActivateRelease, request, ACTIVATE_SECONDS)
         ctx.report("activate", 1, 1, release)
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from lorag_cli.commands.shared import Json, Wait, area, client, started
-from lorag_cli.output import out, print_json, state, table
+from lorag_cli.output import err, out, print_json, state, table
 
 app = area()
 
@@ -50,12 +50,44 @@ def documents(
 
 
 @app.command()
-def search(query: str, top_k: Annotated[int, typer.Option(help="Hits; 0 means 5.")] = 0, as_json: Json = False) -> None:
+def search(
+    query: str,
+    top_k: Annotated[int, typer.Option(help="Hits; 0 means 5.")] = 0,
+    mode: Annotated[str, typer.Option(help="hybrid, keyword or vector.")] = "hybrid",
+    tag: Annotated[list[str] | None, typer.Option(help="Only documents with this tag; may be given again.")] = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="Let the configured reranker order the best.")] = False,
+    as_json: Json = False,
+) -> None:
     """Search the documents."""
-    found = client().post("/search", {"query": query, "top_k": top_k})
+    body: dict[str, Any] = {"query": query, "top_k": top_k, "mode": mode, "rerank": rerank}
+    if tag:
+        body["filter"] = {"tags": tag}
+    found = client().post("/search", body)
     if as_json:
         print_json(found)
         return
+    for notice in found["notices"]:
+        err.print(f"{escape(notice['message'])} {escape(notice['remedy'])}")
     for n, hit in enumerate(found["hits"], 1):
         out.print(f"[bold]{n}. {escape(hit['document_name'])}, p. {hit['page']}[/]  {hit['score']:.3f}")
         out.print(escape(hit["text"]))
+
+
+@app.command()
+def tag(
+    document: str, tags: Annotated[list[str], typer.Argument(help="All of its tags.")], as_json: Json = False
+) -> None:
+    """Set the tags of a document, by which searches may be narrowed."""
+    found = client().patch(f"/documents/{document}", {"tags": tags})["document"]
+    print_json(found) if as_json else out.print(f"{escape(found['name'])}: {', '.join(found['tags'])}")
+
+
+@app.command()
+def pages(document: str, as_json: Json = False) -> None:
+    """Show what became of every page of a document."""
+    found = client().get(f"/documents/{document}/pages", page_size=200)
+    if as_json:
+        print_json(found)
+        return
+    rows = [{**p, "state": state(p), "notes": "; ".join(p["notes"])} for p in found["pages"]]
+    table(rows, Page="page", State="state", By="method", Quality="score", Characters="characters", Notes="notes")

@@ -19,11 +19,12 @@ def jobs(
     job_id: Annotated[str, typer.Argument(help="One job; all when not given.")] = "",
     cancel: Annotated[bool, typer.Option("--cancel", help="Ask it to stop.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Follow it to its end.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Show the end of its log.")] = False,
     as_json: Json = False,
 ) -> None:
     """List jobs, or show, follow or cancel one."""
     if not job_id:
-        if cancel or watch:
+        if cancel or watch or log:
             raise CliError("Which job?", "Name it: lorag jobs ID --cancel.", code=2)
         found = client().get("/jobs")
         if as_json:
@@ -33,6 +34,10 @@ def jobs(
         table(rows, Id="id", Kind="kind", State="state", Stage="stage", Created="create_time")
         for name in found["unavailable"]:
             output.err.print(f"The {name} does not answer; its jobs are missing here.")
+        return
+    if log:
+        shown = client().get(f"/jobs/{job_id}/log")
+        print_json(shown) if as_json else out.print(shown["text"], markup=False, highlight=False)
         return
     if cancel:
         job = client().post(f"/jobs/{job_id}:cancel")["job"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -56,6 +57,18 @@ def parsed(pairs: list[str] | None) -> dict[str, Any]:
                     break
         found[name] = value
     return found
+
+
+def read_json(file: Path) -> Any:
+    """What a JSON file holds."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CliError(
+            f"{file} cannot be read: {error.strerror}.", "Give the path of a readable file.", code=2
+        ) from error
+    except ValueError as error:
+        raise CliError(f"{file} is not JSON: {error}.", "Correct it and try again.", code=2) from error
 
 
 def dataset_id(name: str) -> str:

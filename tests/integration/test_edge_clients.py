@@ -1,0 +1,166 @@
+"""Programs that know nothing of LoRAG: the real `openai` and `ollama` clients, and curl as the README has it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import ollama
+import openai
+import pytest
+from stack import ROOT, Up
+
+from lorag_demo.documents import demo_questions
+
+QUESTION = next(q for q in demo_questions() if q.language == "ja")
+
+
+@pytest.fixture(scope="module")
+def client(ready_up: Up) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{ready_up.url}/v1", api_key="none", max_retries=0)
+
+
+def test_models_are_listed_with_and_without_documents(client: openai.OpenAI) -> None:
+    names = [m.id for m in client.models.list()]
+    assert {"edge", "edge+docs", "edge:v1", "edge:v1+docs"} <= set(names)
+    assert client.models.retrieve("edge:v1").owned_by == "lorag"
+    with pytest.raises(openai.NotFoundError) as error:
+        client.models.retrieve("nobody")
+    assert error.value.code == "model_not_found"
+
+
+def test_a_chat_goes_to_the_model(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="edge", messages=[{"role": "user", "content": "青森"}], max_tokens=8, temperature=0, seed=1
+    )
+    assert answer.choices[0].finish_reason in ("stop", "length")
+    assert answer.usage is not None and answer.usage.prompt_tokens > 0 and answer.usage.completion_tokens > 0
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+def test_with_docs_the_answer_comes_from_the_documents_and_cites_the_page(client: openai.OpenAI, ready_up: Up) -> None:
+    answer = client.chat.completions.create(
+        model="edge+docs", messages=[{"role": "user", "content": QUESTION.text}], temperature=0
+    )
+    message = answer.choices[0].message
+    assert QUESTION.value in (message.content or "")
+    (citation, *_) = [a.url_citation for a in message.annotations or []]
+    assert citation.title == f"{QUESTION.document}, p. {QUESTION.page}"
+    assert (message.content or "")[citation.start_index : citation.end_index].startswith("[")
+    page = ready_up.http.get(citation.url)
+    assert page.status_code == 200 and '<mark id="mark">' in page.text
+
+
+def test_streams_carry_the_same_text_and_the_citations_last(client: openai.OpenAI) -> None:
+    request = {"model": "edge+docs", "messages": [{"role": "user", "content": QUESTION.text}], "temperature": 0}
+    chunks = list(client.chat.completions.create(**request, stream=True, stream_options={"include_usage": True}))
+    text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
+    assert QUESTION.value in text
+    assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 1, "it comes in pieces"
+    last = [c for c in chunks if c.choices][-1]
+    assert last.choices[0].finish_reason == "stop"
+    assert last.choices[0].delta.model_extra["annotations"][0]["url_citation"]["title"].startswith(QUESTION.document)
+    assert chunks[-1].usage.completion_tokens > 0
+    plain = client.chat.completions.create(
+        model="edge", messages=[{"role": "user", "content": "青森"}], max_tokens=8, stream=True
+    )
+    assert list(plain)[-1].choices[0].finish_reason in ("stop", "length")
+
+
+def test_a_conversation_goes_on(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="edge:v1+docs",
+        messages=[
+            {"role": "system", "content": "簡潔に。"},
+            {"role": "user", "content": "こんにちは。"},
+            {"role": "assistant", "content": "こんにちは。"},
+            {"role": "user", "content": [{"type": "text", "text": QUESTION.text}]},
+        ],
+        temperature=0,
+    )
+    assert answer.choices[0].message.content
+
+
+def test_embeddings_are_the_same_in_both_encodings(client: openai.OpenAI) -> None:
+    texts = ["青森", "The capital"]
+    encoded = client.embeddings.create(model="edge", input=texts)  # this client asks for base64
+    plain = client.embeddings.create(model="edge", input=texts, encoding_format="float")
+    assert [len(d.embedding) for d in encoded.data] == [256, 256]
+    for a, b in zip(encoded.data, plain.data, strict=True):
+        assert a.embedding == pytest.approx(b.embedding, rel=1e-5, abs=1e-6)
+
+
+def test_errors_are_that_clients_own(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as error:
+        client.chat.completions.create(model="nobody", messages=[{"role": "user", "content": "a"}])
+    assert error.value.code == "model_not_found" and "publish" in str(error.value).lower()
+    with pytest.raises(openai.BadRequestError) as bad:
+        client.chat.completions.create(model="edge", messages=[{"role": "user", "content": "a"}], n=2)
+    assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
+    with pytest.raises(openai.NotFoundError):
+        list(client.chat.completions.create(model="x+docs", messages=[{"role": "user", "content": "a"}], stream=True))
+
+
+def test_the_ollama_client_reaches_the_release(ready_up: Up) -> None:
+    server = ollama.Client(ready_up.model_server)
+    assert "edge:v1" in {m.model for m in server.list().models}
+    assert server.chat("edge", [{"role": "user", "content": "青森"}], options={"num_predict": 4}).done
+
+
+def curl_examples() -> list[str]:
+    """The curl commands of the README's section on HTTP, backslashes joined."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text[text.index("## Over HTTP") :]
+    section = section[: section.index("\n## ", 5)]
+    lines = re.sub(r"\\\n\s*", "", "\n".join(line[4:] for line in section.splitlines() if line.startswith("    ")))
+    return [line for line in lines.splitlines() if line.startswith("curl ")]
+
+
+def test_the_readmes_curl_examples_work(ready_up: Up, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    from lorag_demo.documents import write_documents
+    from lorag_demo.examples import write_examples
+
+    write_examples(tmp_path / "examples.jsonl", 8)
+    (tmp_path / "manual.pdf").write_bytes(write_documents(tmp_path / "pdf")[0].read_bytes())
+    examples = curl_examples()
+    assert len(examples) >= 5
+    for example in examples:
+        command = example.replace("http://127.0.0.1:8050", ready_up.url).replace("my-model", "edge")
+        command = command.replace("JOB_ID", ready_up.http.get("/jobs").json()["jobs"][0]["id"])
+        done = subprocess.run(
+            ["bash", "-ec", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, (example, done.stderr)
+        assert done.stdout.strip() and '"reason"' not in done.stdout and '"error"' not in done.stdout, (
+            example,
+            done.stdout,
+        )
+    answers = [e for e in examples if "/answers" in e]
+    assert answers, "the README shows how to ask"
+
+
+def test_the_same_key_starts_one_pipeline_and_another_body_is_refused(ready_up: Up) -> None:
+    body = {"release_id": "edge:v1", "evaluate": False, "activate": False}
+    headers = {"Idempotency-Key": "once"}
+    first = ready_up.http.post("/pipelines", json=body, headers=headers)
+    second = ready_up.http.post("/pipelines", json=body, headers=headers)
+    assert first.status_code == second.status_code == 202
+    assert first.json()["job"]["id"] == second.json()["job"]["id"]
+    refused = ready_up.http.post("/pipelines", json=body | {"activate": True}, headers=headers)
+    assert (refused.status_code, refused.json()["reason"]) == (400, "REQUEST_ID_REUSED")
+    assert ready_up.ended(first.json()["job"])["state"] == "JOB_STATE_SUCCEEDED"
+
+
+def test_a_watcher_that_comes_back_gets_the_whole_job_again(ready_up: Up) -> None:
+    job = ready_up.http.get("/jobs").json()["jobs"][0]["id"]
+    for _ in range(2):
+        with ready_up.http.stream("GET", f"/jobs/{job}/events") as events:
+            lines = [line for line in events.iter_lines() if line.startswith("data: ")]
+        assert json.loads(lines[0][6:])["id"] == job
+    history = ready_up.http.get(f"/jobs/{job}/history").json()["events"]
+    assert history and history[0]["progress"]["stage"]
