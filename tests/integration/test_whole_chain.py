@@ -37,7 +37,7 @@ def problem(answer: dict[str, Any], reason: str) -> None:
 def test_bad_input_is_named_with_its_cure_and_changes_nothing(up: Up, tmp_path: Path) -> None:
     files = {
         "empty.jsonl": (b"", "DATASET_EMPTY"),
-        "malformed.jsonl": (b'{"prompt": "a", "completion": "b"}\n{"prompt": \n', "DATASET_MALFORMED"),
+        "malformed.jsonl": (b'\n{"prompt": \n', "DATASET_MALFORMED"),
     }
     for name, (content, reason) in files.items():
         (tmp_path / name).write_bytes(content)
