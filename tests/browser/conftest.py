@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ AXE = ROOT / "gateway" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 VENDOR = ROOT / "gateway" / "lorag_gateway" / "pages" / "static" / "vendor"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # Chromium on two busy cores.
-PATIENCE_MS = 30_000
+PATIENCE_MS = 120_000
 expect.set_options(timeout=PATIENCE_MS)
 _LISTEN = """
 window.violations = [];
@@ -92,3 +93,11 @@ def drop(page: Page, selector: str, files: list[Path]) -> None:
     )
     page.dispatch_event(selector, "dragover", {"dataTransfer": transfer})
     page.dispatch_event(selector, "drop", {"dataTransfer": transfer})
+
+
+def until(page: Page, script: str, ms: float = PATIENCE_MS) -> None:
+    """Wait until a script is true. Through the debugger: the page's policy rightly lets nothing be evaluated in it."""
+    deadline = time.monotonic() + ms / 1000
+    while not page.evaluate(script):
+        assert time.monotonic() < deadline, f"never came true: {script}"
+        page.wait_for_timeout(50)

@@ -13,7 +13,7 @@ from stack import Up
 from lorag_demo.documents import demo_questions, write_documents
 from lorag_demo.examples import write_examples
 
-from .conftest import drop, visit
+from .conftest import drop, until, visit
 
 JOB_MS = 240_000
 KNOBS = {
@@ -63,9 +63,7 @@ def test_from_examples_to_a_marked_passage(browser: Browser, shared_up: Up, tmp_
     expect(chart).to_be_visible(timeout=JOB_MS)
     expect(chart.locator("canvas")).to_be_visible()
     first = int(chart.get_attribute("data-points") or 0)
-    page.wait_for_function(
-        "(n) => Number(document.querySelector('#run [data-chart]').dataset.points) > n", arg=first, timeout=JOB_MS
-    )
+    until(page, f"Number(document.querySelector('#run [data-chart]').dataset.points) > {first}", JOB_MS)
     summary = chart.locator("[data-summary]").inner_text()
     job = page.locator("#run [data-job]").first
     expect(job.locator(".badge").first).to_have_text(text["done"], timeout=JOB_MS)
@@ -101,18 +99,18 @@ def test_from_examples_to_a_marked_passage(browser: Browser, shared_up: Up, tmp_
     page.fill("[name=top_k]", "3")
     page.get_by_role("button", name="質問する" if language == "ja" else "Ask", exact=True).click()
     answer = page.locator(".turn.model").last
-    page.wait_for_function("Number(document.querySelector('.turn.model').dataset.pieces) > 1", timeout=JOB_MS)
+    until(page, "Number(document.querySelector('.turn.model').dataset.pieces) > 1", JOB_MS)
     expect(answer).to_have_attribute("data-ended", "yes", timeout=JOB_MS)
     answer.locator(".cites .cite").first.click()
     dialog = page.locator("#source")
     expect(dialog).to_be_visible()
-    page.wait_for_function("document.getElementById('source-image').naturalWidth > 100")
+    until(page, "document.getElementById('source-image').naturalWidth > 100")
     marked = page.locator("#source-text").inner_text()
     assert marked.strip()
     page.click("#source-link")
     expect(page.locator("#mark")).to_be_visible()
     assert page.locator("#mark").inner_text().split() == marked.split()
-    page.wait_for_function("document.getElementById('sheet').naturalWidth > 100")
+    until(page, "document.getElementById('sheet').naturalWidth > 100")
     visitor.check()
 
 

@@ -86,3 +86,7 @@ async function sendOne(zone, list, file) {
 }
 
 localTimes();
+
+// On a phone the navigation scrolls; the page that one is on should be in view.
+const current = document.querySelector(".top nav [aria-current]");
+if (current) current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft - 16;

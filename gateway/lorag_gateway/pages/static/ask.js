@@ -90,7 +90,13 @@ function details(answer, sources, end) {
       const line = make("li", "", `${s.text} `);
       const kind = { supported: "ok", contradicted: "failed", unsupported: "pending" }[state] ?? "";
       line.append(make("span", `badge ${kind}`, word(`sentence.${state}`)), " ");
-      for (const c of s.citations) line.append(cite(c, `${c.document_name}, ${word("page")} ${c.page}`));
+      const shown = new Set();
+      for (const c of s.citations) {
+        // Overlapping passages of a page are one place to a reader.
+        if (shown.has(`${c.document_id} ${c.page}`)) continue;
+        shown.add(`${c.document_id} ${c.page}`);
+        line.append(cite(c, `${c.document_name}, ${word("page")} ${c.page}`));
+      }
       if (s.reason) line.append(make("span", "muted", ` ${s.reason}`));
       list.append(line);
     }

@@ -13,11 +13,14 @@ function on(id, action) {
 
 const weight = document.getElementById("weight");
 weight?.addEventListener("input", () => {
+  delete weight.dataset.untouched;
   document.getElementById("weight-out").textContent = weight.value;
 });
 
 on("config", async (form) => {
   const found = json(form);
+  // As long as nobody moves it, the weight stays the measured one.
+  if (weight.dataset.untouched !== undefined) delete found.vector_weight;
   await call("PATCH", "/api/v1/config", { embedder: "", ...found });
   toast(word("saved"));
 });
