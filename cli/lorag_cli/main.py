@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from lorag_cli import output
@@ -23,6 +22,8 @@ from lorag_cli.commands import (
     training,
 )
 
+USAGE = 2
+
 app = typer.Typer(
     help="Fine-tune a model on your examples, release it, and let it answer from your documents.",
     no_args_is_help=True,
@@ -38,14 +39,12 @@ app.add_typer(index.app, name="search-index")
 def main() -> None:
     """Run a command; every failure is a message and a remedy, never a stack trace."""
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))
     except CliError as error:
         output.show_error(error)
         sys.exit(error.code)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:  # how the command was written
+        sys.stderr.write(f"Error: {error}\nWhat to do: `lorag --help` shows how.\n")
+        sys.exit(USAGE)
+    except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
