@@ -36,7 +36,7 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything."""
     settings = UpSettings()
-    found = [_python(), _gpu(), _memory(), _disk(), *_parts(), _libraries(), _page_libraries()]
+    found = [_python(), _gpu(), _memory(), _disk(), *_parts(), _libraries(), _kernel(), _page_libraries()]
     return [*found, *_ports(settings), _model_server(settings), _weaviate()]
 
 
@@ -98,6 +98,19 @@ def _libraries() -> Finding:
         except importlib.metadata.PackageNotFoundError:
             return Finding("Libraries", "bad", f"{name} is missing", "Run `make setup`.")
     return Finding("Libraries", "ok", ", ".join(versions))
+
+
+def _kernel() -> Finding:
+    # Asked of the converter in a process of its own: it may be absent here, and this command must not need it.
+    done = subprocess.run(
+        [sys.executable, "-m", "lorag_converter.native"], capture_output=True, text=True, timeout=30, check=False
+    )
+    if done.returncode != 0:
+        return Finding("Quantizer", "bad", "the converter is not installed", "Run `make setup`.")
+    text = done.stdout.strip()
+    if text.startswith("native"):
+        return Finding("Quantizer", "ok", text)
+    return Finding("Quantizer", "note", text, "Exports are right, and slower. Install a C compiler, then `make setup`.")
 
 
 def _page_libraries() -> Finding:
