@@ -14,8 +14,9 @@ from lorag_indexer.quality import bad_share, is_garbled
 
 KINDS = {".md": "markdown", ".markdown": "markdown", ".txt": "text", ".text": "text"}
 # Tried in this order; what a Japanese file that is not UTF-8 is written in shows in its bytes.
-ENCODINGS = ("utf-8-sig", "iso2022_jp", "cp932", "euc_jp")
+ENCODINGS = ("utf-8-sig", "cp932", "euc_jp")
 PAGE_CHARACTERS = 3000
+_JIS_ESCAPE = b"\x1b$"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _HEADING = re.compile(r"(?m)^#{1,6}\s")
 _FENCE = re.compile(r"(?ms)^(```|~~~).*?^\1\s*$")
@@ -39,12 +40,13 @@ def decode(content: bytes) -> tuple[str, str]:
     if b"\0" in content[:8192]:
         raise LoragError(Reason.TEXT_UNREADABLE, "The file has zero bytes in it: it is no text.")
     readings = []
-    for encoding in ENCODINGS:
+    # ISO-2022-JP is all ASCII with escapes, and would pass as UTF-8.
+    for encoding in ("iso2022_jp", *ENCODINGS) if _JIS_ESCAPE in content else ENCODINGS:
         try:
             text = _decoded(content, encoding)
         except LoragError:
             continue
-        if encoding in ENCODINGS[:2]:
+        if encoding in ("utf-8-sig", "iso2022_jp"):
             return text, encoding.removesuffix("-sig")
         readings.append((bad_share(text[:20_000]), -_kana(text[:20_000]), encoding, text))
     if not readings or is_garbled(min(readings)[3][:20_000]):

@@ -60,7 +60,7 @@ class WeaviateStore:
                 old = Filter.by_property("document_id").equal(document_id)
                 old &= Filter.by_property("page").contains_any([int(p) for p in pages])
                 if entries:
-                    old &= Filter.by_property("chunk_id").contains_none([e.chunk.id for e in entries])
+                    old &= _none_of("chunk_id", [e.chunk.id for e in entries])
                 self._collection.data.delete_many(where=old)
 
     def delete_documents(self, document_ids: Collection[str]) -> None:
@@ -240,6 +240,11 @@ def _chunk(row: Any) -> Chunk:
     return Chunk(p["chunk_id"], p["document_id"], int(p["page"]), int(p["start"]), int(p["end"]), p["text"])
 
 
+def _none_of(name: str, values: Sequence[str]) -> Any:
+    # One operator for it exists only in newer servers.
+    return Filter.all_of([Filter.by_property(name).not_equal(value) for value in values])
+
+
 def _nothing(scope: Scope) -> bool:
     return scope.only is not None and not scope.only
 
@@ -250,7 +255,7 @@ def _narrowed(scope: Scope) -> Any:
     if scope.only is not None:
         conditions.append(Filter.by_property("document_id").contains_any(sorted(scope.only)))
     if scope.without:
-        conditions.append(Filter.by_property("document_id").contains_none(sorted(scope.without)))
+        conditions.append(_none_of("document_id", sorted(scope.without)))
     if first is not None:
         conditions.append(Filter.by_property("page").greater_or_equal(first))
     if last is not None:
