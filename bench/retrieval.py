@@ -85,7 +85,7 @@ class Bench:
         ]
         seconds = time.perf_counter() - started
         every = [q for q, _ in (*self.task.tuning, *self.task.scored)]
-        asked = dict(zip(every, embedder_queries(embedder, identity, every), strict=True))
+        asked = dict(zip(every, embedder.embed_queries(identity, every), strict=True))
         store = self.filled(LanceDatabase(self.folder / name).open("chunks", identity.dimension), vectors)
         limit = candidates_for(jsquad.DEPTH)
 
@@ -128,11 +128,6 @@ class Bench:
         """A paragraph's vector: the mean of its pieces', where the embedder's context is shorter than the paragraph."""
         mean = np.mean(embed([c.text for c in chunk_page("d", 1, text, chunking)]), axis=0)
         return (mean / np.linalg.norm(mean)).astype(np.float32)
-
-
-def embedder_queries(embedder: Embedder, identity: Any, questions: Sequence[str]) -> list[Vector]:
-    """Vectors of questions, each asked for as a query."""
-    return [embedder.embed_query(identity, question) for question in questions]
 
 
 @contextmanager

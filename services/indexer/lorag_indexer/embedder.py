@@ -181,7 +181,11 @@ class Embedder:
 
     def embed_query(self, identity: EmbedderIdentity, query: str) -> Vector:
         """The vector of a query; raises as `embed_documents`."""
-        return self._embed(identity, [identity.query_prefix + query])[0]
+        return self.embed_queries(identity, [query])[0]
+
+    def embed_queries(self, identity: EmbedderIdentity, queries: Sequence[str]) -> list[Vector]:
+        """The vectors of many queries; raises as `embed_documents`."""
+        return self._embed(identity, [identity.query_prefix + query for query in queries])
 
     def embed_documents(self, identity: EmbedderIdentity, texts: Sequence[str]) -> list[Vector]:
         """Vectors of unit length, each of shape [dimension], in batches.
