@@ -58,7 +58,7 @@ def ready_up(shared_up: Up, tmp_path_factory: pytest.TempPathFactory) -> Up:
     dataset = shared_up.upload("/datasets", folder / "examples.jsonl")["dataset"]["id"]
     body = {"model": "edge", "base_model": "tiny_base", "dataset_id": dataset, "settings": DEMO_TRAINING}
     jobs = [shared_up.post("/pipelines", body)["job"]]
-    assert shared_up.ended(jobs[0])["state"] == "JOB_STATE_SUCCEEDED"
+    assert shared_up.ended(jobs[0], 600)["state"] == "JOB_STATE_SUCCEEDED"
     for pdf in write_documents(folder):
         assert shared_up.ended(shared_up.upload("/documents", pdf)["job"])["state"] == "JOB_STATE_SUCCEEDED"
     return shared_up
