@@ -51,7 +51,11 @@ def _with_numbers(value: Any, descriptor: Any) -> Any:
         if field.type in _INT64:
             found = value[field.name]
             value[field.name] = [int(v) for v in found] if field.is_repeated else int(found)
-        elif field.message_type is not None and not _is_time(field) and not _is_map(field):
+        elif _is_map(field):
+            inner = field.message_type.fields_by_name["value"]
+            if inner.type in _INT64:
+                value[field.name] = {k: int(v) for k, v in value[field.name].items()}
+        elif field.message_type is not None and not _is_time(field):
             found = value[field.name]
             for item in found if field.is_repeated else [found]:
                 _with_numbers(item, field.message_type)

@@ -136,10 +136,8 @@ def test_the_readmes_curl_examples_work(ready_up: Up, tmp_path: Path) -> None:
             ["bash", "-ec", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 0, (example, done.stderr)
-        assert done.stdout.strip() and '"reason"' not in done.stdout and '"error"' not in done.stdout, (
-            example,
-            done.stdout,
-        )
+        assert done.stdout.strip(), example
+        assert "urn:lorag:" not in done.stdout and '"error": {' not in done.stdout, (example, done.stdout)
     answers = [e for e in examples if "/answers" in e]
     assert answers, "the README shows how to ask"
 

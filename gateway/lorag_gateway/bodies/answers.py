@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from lorag.qa.v1 import qa_pb2 as pb
-from lorag_gateway.bodies.shared import Body, Int32
+from lorag_gateway.bodies.shared import MODEL, Body, Int32
 
 
 class TurnBody(Body):
@@ -21,7 +21,9 @@ class AnswerBody(Body):
     """A question."""
 
     question: str = Field(description="The question.", examples=["保証期間は何年ですか"])
-    model: str = Field(default="", description="Ask this model or release instead of the active one.")
+    model: str = Field(
+        default="", pattern=f"^$|{MODEL}", description="Ask this model or release instead of the active one."
+    )
     top_k: Int32 = Field(default=0, description="Passages to retrieve; 0 means as configured.")
     temperature: float | None = Field(default=None, description="Not set means as configured.")
     document_ids: list[str] = Field(default=[], description="Only in these documents.")

@@ -9,6 +9,8 @@ from fastapi import Header, Query
 from google.protobuf.timestamp_pb2 import Timestamp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+# What a model server takes as a name: host/owner/name:tag, and our `+docs`.
+MODEL = r"^[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}$"
 Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 # What protobuf's Timestamp can hold.

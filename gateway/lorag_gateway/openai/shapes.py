@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lorag_common.errors import LoragError, Reason
+from lorag_gateway.bodies.shared import MODEL
 
 
 class Shape(BaseModel):
@@ -49,7 +50,11 @@ class StreamOptions(Shape):
 class ChatBody(Shape):
     """POST /v1/chat/completions."""
 
-    model: str = Field(description="A release or model; `+docs` after it answers from the documents.", min_length=1)
+    model: str = Field(
+        description="A release or model; `+docs` after it answers from the documents.",
+        pattern=MODEL,
+        examples=["manual+docs"],
+    )
     messages: list[Message] = Field(min_length=1)
     stream: bool = False
     stream_options: StreamOptions | None = None
@@ -89,7 +94,7 @@ class ChatBody(Shape):
 class EmbeddingsBody(Shape):
     """POST /v1/embeddings."""
 
-    model: str = Field(min_length=1)
+    model: str = Field(pattern=MODEL, examples=["manual"])
     input: str | list[str] = Field(description="One text or several.")
     encoding_format: Literal["float", "base64"] = "float"
 
