@@ -39,7 +39,8 @@ def main() -> None:
     """Prepare, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--watchers", type=int, default=200)
-    parser.add_argument("--questions", type=int, default=32)
+    parser.add_argument("--questions", type=int, default=32, help="how many people ask at once")
+    parser.add_argument("--rounds", type=int, default=4, help="questions that each of them asks, one after another")
     given = parser.parse_args()
     os.environ["LORAG_REQUESTS_PER_MINUTE"] = "0"
     with (
@@ -47,7 +48,7 @@ def main() -> None:
         _services(Path(name), ROOT / "demo", True) as client,
     ):
         jobs, child = _prepare(client, Path(name))
-        print(json.dumps(asyncio.run(_measure(client, jobs, child, given.watchers, given.questions))))
+        print(json.dumps(asyncio.run(_measure(client, jobs, child, given.watchers, given.questions, given.rounds))))
 
 
 def _prepare(client: Client, folder: Path) -> tuple[list[str], psutil.Process]:
@@ -71,7 +72,7 @@ def _prepare(client: Client, folder: Path) -> tuple[list[str], psutil.Process]:
 
 
 async def _measure(
-    client: Client, jobs: list[str], child: psutil.Process, watchers: int, questions: int
+    client: Client, jobs: list[str], child: psutil.Process, watchers: int, questions: int, rounds: int
 ) -> dict[str, Any]:
     gateway = next(p for p in psutil.Process().children(recursive=True) if p.cmdline()[-1:] == ["lorag_gateway"])
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
@@ -81,9 +82,9 @@ async def _measure(
         watching = [asyncio.create_task(_watch(http, jobs[i % len(jobs)], seen, i)) for i in range(watchers)]
         await _until(lambda: all(seen))
         calm, _ = await _pages(http, asyncio.create_task(asyncio.sleep(5)))
-        asked = asyncio.gather(*(_ask(http, i) for i in range(questions)))
+        asked = asyncio.gather(*(_ask_in_turn(http, i, rounds) for i in range(questions)))
         busy, failed = await _pages(http, asyncio.ensure_future(asked))
-        outcomes = await asked
+        outcomes = [outcome for person in await asked for outcome in person]
         for job in jobs:
             (await http.post(f"/api/v1/jobs/{job}:cancel")).raise_for_status()
         for one in (child, *child.children(recursive=True)):
@@ -96,7 +97,8 @@ async def _measure(
         "bench": "gateway",
         "watchers": watchers,
         "watchers_lost": lost,
-        "questions": questions,
+        "questions_at_once": questions,
+        "questions": len(outcomes),
         "questions_answered": sum(outcome is not None for outcome in outcomes),
         "answer_p50_seconds": round(_percentile([o for o in outcomes if o is not None], 0.5), 2),
         "pages": len(busy),
@@ -114,6 +116,11 @@ async def _watch(http: httpx.AsyncClient, job: str, seen: list[str], i: int) -> 
         async for line in events.aiter_lines():
             if line.startswith("data: "):
                 seen[i] = json.loads(line[6:])["state"]
+
+
+async def _ask_in_turn(http: httpx.AsyncClient, person: int, rounds: int) -> list[float | None]:
+    """One person's questions, one after another."""
+    return [await _ask(http, person + n) for n in range(rounds)]
 
 
 async def _ask(http: httpx.AsyncClient, i: int) -> float | None:
