@@ -92,6 +92,8 @@ def test_from_examples_to_a_marked_passage(browser: Browser, shared_up: Up, tmp_
     drop(page, "[data-drop]", two)
     for pdf in two:
         item = page.locator("[data-document]", has_text=pdf.name)
+        # The one that had this name stays until the new one is searchable.
+        expect(item).to_have_count(1, timeout=JOB_MS)
         expect(item.locator(".badge")).to_have_text(text["ready"], timeout=JOB_MS)
 
     # Ask, see the answer stream, click a citation, see the page with the passage marked.

@@ -230,8 +230,15 @@ async def jobs_part(request: Request, services: ServicesDep, jobs: JobsDep) -> R
 async def job_page(request: Request, job_id: str, services: ServicesDep, jobs: JobsDep) -> Response:
     """One job: progress, chart, log."""
     job = await job_now(job_id, services, jobs)
-    spec = json.dumps(json.loads(job["spec_json"] or "{}"), indent=2, ensure_ascii=False)
+    spec = json.dumps(_given(json.loads(job["spec_json"] or "{}")), indent=2, ensure_ascii=False)
     return render(request, "job.html", job=job, spec=spec)
+
+
+def _given(value: Any) -> Any:
+    """A job's settings without those that were left open."""
+    if isinstance(value, dict):
+        return {k: found for k, v in value.items() if (found := _given(v)) not in (None, "", [], {})}
+    return value
 
 
 @router.get("/settings")
