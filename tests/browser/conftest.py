@@ -26,8 +26,9 @@ document.addEventListener("securitypolicyviolation", (e) => window.violations.pu
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # No longer than a module: while Playwright is there its event loop runs, and asynchronous tests cannot start theirs.
     if not CHROMIUM:
         pytest.skip("no Chromium: install it (Debian: chromium), or name one in LORAG_CHROMIUM")
     if not AXE.exists() or not VENDOR.exists():
