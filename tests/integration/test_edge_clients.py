@@ -102,8 +102,8 @@ def test_errors_are_that_clients_own(client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as bad:
         client.chat.completions.create(model="edge", messages=[{"role": "user", "content": "a"}], n=2)
     assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
+    asked = [{"role": "user", "content": QUESTION.text}]
     with pytest.raises(openai.NotFoundError):
-        asked = [{"role": "user", "content": QUESTION.text}]
         list(client.chat.completions.create(model="x+docs", messages=asked, stream=True))
 
 
