@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lorag_common.errors import LoragError
-from lorag_qa.search import Found
+from lorag_qa.search import Found, Retrieved
 
 STOP = ["<|im_end|>"]
 
@@ -43,12 +43,13 @@ class Index:
     passages: Sequence[Found] = ()
     error: LoragError | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
+    notices: tuple[str, ...] = ()
 
-    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> list[Found]:
+    async def search(self, query: str, *, top_k: int, vector_weight: float, document_ids: Sequence[str]) -> Retrieved:
         self.asked.append({"query": query, "top_k": top_k, "vector_weight": vector_weight, "ids": tuple(document_ids)})
         if self.error:
             raise self.error
-        return list(self.passages[:top_k])
+        return Retrieved(tuple(self.passages[:top_k]), self.notices)
 
 
 @dataclass

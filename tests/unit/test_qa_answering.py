@@ -12,10 +12,12 @@ from qa_parts import STOP, Index, Server, model_server, passage, write_release
 
 from lorag_common import rag_config
 from lorag_common.errors import LoragError, Reason
+from lorag_common.gpu import gpu_held, gpu_holder
 from lorag_common.prompts import Passage, build_messages
 from lorag_qa import releases
 from lorag_qa.activation import Activation
 from lorag_qa.answering import Answering, End, Question, Sources
+from lorag_qa.checked import REFUSALS
 
 QUESTION = "青森館の定員は何人ですか。"
 FOUND = [passage(1, "青森館の定員は482人である。"), passage(2, "秋田館の定員は97人である。")]
@@ -164,9 +166,40 @@ async def test_without_an_active_release_one_must_be_named(tmp_path: Path, serve
 
 
 async def test_an_error_of_the_index_is_the_answers_error(data: Path) -> None:
-    assert await reason_of(data, Index([])) is Reason.INDEX_EMPTY
+    empty = Index(error=LoragError(Reason.INDEX_EMPTY, "Nothing is indexed yet."))
+    assert await reason_of(data, empty) is Reason.INDEX_EMPTY
     down = Index(error=LoragError(Reason.SERVICE_UNAVAILABLE, "The indexer service does not answer."))
     assert await reason_of(data, down) is Reason.SERVICE_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("question", "refusal"),
+    [("猫の好物は何ですか。", REFUSALS["ja"]), ("What do cats like to eat?", REFUSALS["en"])],
+)
+async def test_where_no_passage_fits_no_model_is_asked_and_the_answer_says_so_in_the_questions_language(
+    data: Path, server: Server, question: str, refusal: str
+) -> None:
+    index = Index([], notices=("by keywords alone",))
+    sources, end = await events(data, index, question)
+    assert sources == Sources((), question, ("by keywords alone",))
+    assert isinstance(end, End)
+    assert (end.refusal, end.finish_reason, end.sentences, end.cited) == (refusal, "no_passage", (), ())
+    assert (end.tokens.sent, end.tokens.answer) == (0, 0)
+    assert not server.calls
+
+
+async def test_while_a_training_holds_the_gpu_no_question_reaches_the_model_and_the_state_is_named(
+    data: Path, server: Server
+) -> None:
+    server.lines = generated("482人です。[1]", evaluated=None)
+    answering = Answering(data, "http://unused", Index(FOUND), gpu_holder=gpu_holder)
+    with gpu_held(data, "trainer-7"):
+        with pytest.raises(LoragError) as error:
+            [e async for e in answering.answer(Question(QUESTION))]
+        assert error.value.reason is Reason.GPU_BUSY
+        assert "trainer-7" in error.value.message and error.value.remedy
+        assert not server.calls
+    assert [e async for e in answering.answer(Question(QUESTION))], "answers come again once the training is done"
 
 
 async def test_a_model_that_is_not_on_the_server_is_named(data: Path, server: Server) -> None:

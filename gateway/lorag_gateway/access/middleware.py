@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lorag_common.errors import LoragError, Reason
+from lorag_common.log import caller as caller_id
 from lorag_common.log import request_id
 from lorag_gateway.access.audit import Audit
 from lorag_gateway.access.caller import Caller, Sessions, identify
@@ -84,6 +85,8 @@ class AccessMiddleware:
             self._rate.take(who)
             self._open.enter(who)
             counted = who
+            # Questions wait in turn, a turn for each caller: whoever answers them must know whose this is.
+            caller_id.set(who)
             await self.app(scope, self._limited(scope, headers, receive), guarded)
         except LoragError as error:
             if status:

@@ -108,6 +108,9 @@ async def _from_documents(services: Services, body: ChatBody, base_url: str) -> 
                 yield Piece(text=message.text)
             else:
                 end = message.end
+                if not text and end.refusal:
+                    # Strict clients know no other place for it than the answer.
+                    yield Piece(text=end.refusal)
                 finish = "length" if end.finish_reason == "length" else "stop"
                 usage = Usage(end.prompt_tokens, end.answer_tokens)
                 yield Piece(finish=finish, usage=usage, annotations=_annotations(text, sources, end, base_url))

@@ -7,8 +7,9 @@ import json
 import grpc
 
 from lorag_common.interceptors import HEADER
-from lorag_common.log import request_id
+from lorag_common.log import caller, request_id
 
+CALLER = "x-lorag-caller"
 MAX_MESSAGE_BYTES = 16 << 20
 CHUNK_BYTES = 256 << 10
 DEADLINE_SECONDS = 30.0
@@ -42,5 +43,5 @@ def open_channel(address: str) -> grpc.aio.Channel:
 
 
 def metadata() -> tuple[tuple[str, str], ...]:
-    """Headers that carry the request id on."""
-    return ((HEADER, current),) if (current := request_id.get()) else ()
+    """Headers that carry on the request's id, and for whom it is made."""
+    return tuple((name, value) for name, value in ((HEADER, request_id.get()), (CALLER, caller.get())) if value)

@@ -10,6 +10,8 @@ import structlog
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """Id of the request being served; empty outside of one."""
+caller: ContextVar[str] = ContextVar("caller", default="")
+"""For whom it is served: the id of an API key, or an address; empty where nobody said."""
 
 
 def _add_request_id(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -14,6 +14,14 @@ Rectangle: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom in shares of the page's width and height as it is drawn, from the upper left corner."""
 
 
+@dataclass(frozen=True)
+class Placed:
+    """A part of a line: its characters of the page's text, and where they stand."""
+
+    span: tuple[int, int]
+    box: Rectangle
+
+
 class PageState(StrEnum):
     """What became of a page."""
 
@@ -83,19 +91,24 @@ class PageText:
 
         Within a line the place is interpolated by the widths of its characters.
         """
+        return [placed.box for placed in self.placed(start, end)]
+
+    def placed(self, start: int, end: int) -> list[Placed]:
+        """As `boxes`, each with the characters of `text` that stand in it."""
         raw_lines = self.raw.split("\n")
         if len(raw_lines) != len(self.lines):
             return []
-        out: list[Rectangle] = []
-        for number, first, last in self._pieces(start, end, raw_lines):
+        out: list[Placed] = []
+        for number, first, last, span in self._pieces(start, end, raw_lines):
             if (box := self.lines[number]) is not None:
                 line = raw_lines[number]
                 whole = width(line) or 1
-                out.append(_part(box, width(line[:first]) / whole, width(line[:last]) / whole, self.vertical))
+                part = _part(box, width(line[:first]) / whole, width(line[:last]) / whole, self.vertical)
+                out.append(Placed(span, part))
         return out
 
-    def _pieces(self, start: int, end: int, raw_lines: list[str]) -> Iterator[tuple[int, int, int]]:
-        """(line of raw, first, one past the last character) for each line that the span touches."""
+    def _pieces(self, start: int, end: int, raw_lines: list[str]) -> Iterator[tuple[int, int, int, tuple[int, int]]]:
+        """(line of raw, its first, one past its last character, their span of `text`) for each line that the span touches."""
         source = (
             (number, place, unify(c))
             for number, line in enumerate(raw_lines)
@@ -114,13 +127,13 @@ class PageText:
             if position < start:
                 continue
             if current and current[0] == found[0]:
-                current[2] = found[1] + 1
+                current[2], current[4] = found[1] + 1, position + 1
                 continue
             if current:
-                yield current[0], current[1], current[2]
-            current = [found[0], found[1], found[1] + 1]
+                yield current[0], current[1], current[2], (current[3], current[4])
+            current = [found[0], found[1], found[1] + 1, position, position + 1]
         if current:
-            yield current[0], current[1], current[2]
+            yield current[0], current[1], current[2], (current[3], current[4])
 
 
 def _part(box: Rectangle, first: float, last: float, vertical: bool) -> Rectangle:

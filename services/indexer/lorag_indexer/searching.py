@@ -11,7 +11,7 @@ from lorag_indexer import fusion_measure
 from lorag_indexer.documents import Library
 from lorag_indexer.fusion import Hit
 from lorag_indexer.index import Index, Query
-from lorag_indexer.pages import Rectangle
+from lorag_indexer.pages import Placed
 from lorag_indexer.reranker import Reranker
 from lorag_indexer.store import Scope
 from lorag_indexer.tokens import Token, comparable
@@ -54,7 +54,7 @@ class NamedHit:
 
     hit: Hit
     name: str
-    boxes: tuple[Rectangle, ...]
+    boxes: tuple[Placed, ...]
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Searcher:
         except LoragError:
             return None
         page = self._library.folder(document.id).page(hit.chunk.page) if document.kind == "pdf" else None
-        boxes = page.boxes(hit.chunk.start, hit.chunk.end) if page else []
+        boxes = page.placed(hit.chunk.start, hit.chunk.end) if page else []
         return NamedHit(hit, document.name, tuple(boxes))
 
 

@@ -27,6 +27,7 @@ from lorag_qa.turns import Ticket, Turns
 
 log = get_logger(__name__)
 DEFAULT_MAX_TOKENS = 512
+NO_PASSAGE = "no_passage"
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Question:
 
 @dataclass(frozen=True)
 class Sources:
-    """The passages given to the model, number n at index n - 1; and what was searched for."""
+    """The passages given to the model, number n at index n - 1; what was searched for, and what is to be known of it."""
 
     passages: tuple[Found, ...]
     query: str = ""
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,8 @@ class Answering:
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """First `Sources`, then pieces of thinking and text, then exactly one `End`. Closing it stops the generation.
 
+        Where no passage fits the question, no model is asked: `Sources` is empty, and `End` carries the refusal.
+
         Raises:
             LoragError: INVALID_FIELD, TOO_MANY_QUESTIONS, GPU_BUSY, NO_ACTIVE_RELEASE, INDEX_EMPTY, CONTEXT_OVERFLOW,
                 PROMPT_UNSAFE, MODEL_NOT_FOUND, OUT_OF_MEMORY, MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_FAILED,
@@ -127,20 +131,22 @@ class Answering:
             raise LoragError(Reason.GPU_BUSY, f"The training {job} holds the GPU.")
         history = conversation.clean(question.history)
         query = conversation.search_query(question.text.strip(), history)
-        found = await self._searcher.search(
+        retrieved = await self._searcher.search(
             query,
             top_k=question.top_k or config.retrieval.top_k,
             vector_weight=config.retrieval.vector_weight,
             document_ids=question.document_ids,
         )
-        if not found:
-            raise LoragError(Reason.INDEX_EMPTY, "No passage was found for this question.")
+        if not (found := retrieved.passages):
+            yield Sources((), query, retrieved.notices)
+            yield _nothing_found(question, model, clock)
+            return
         release = await asyncio.to_thread(releases.find, self._data, model)
         max_tokens = question.max_tokens or min(DEFAULT_MAX_TOKENS, config.llm.ollama.num_ctx // 4)
         room = config.llm.ollama.num_ctx - max_tokens
         prompt = await asyncio.to_thread(prepare, release, question.text.strip(), _passages(found), history, room)
-        given = tuple(found[: prompt.passages])
-        yield Sources(given, query)
+        given = found[: prompt.passages]
+        yield Sources(given, query, retrieved.notices)
 
         clock.waited = await ticket.come()
         generation = Generation(AsyncModelServer(config.llm.ollama.base_url), model, release, prompt)
@@ -185,6 +191,13 @@ async def _end(
         refusal=refusal(question.text, gate.sentences),
         tokens=tokens,
     )
+
+
+def _nothing_found(question: Question, model: str, clock: _Clock) -> End:
+    """The end of an answer for which there is no passage: what the model would say could only be invented."""
+    took = time.monotonic() - clock.started
+    tokens = Tokens(budgeted=0, sent=0, evaluated=None, answer=0, exact=False)
+    return End(model, (), NO_PASSAGE, took, took, 0.0, (), refusal(question.text, ()), tokens)
 
 
 async def _context_of(generation: Generation) -> int | None:

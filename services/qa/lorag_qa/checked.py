@@ -71,15 +71,15 @@ class Checker:
 
     def _citation(self, place: Place) -> Citation:
         source = self._passages[place.passage]
-        begin = source.span[0]
+        span = (source.span[0] + place.start, source.span[0] + place.end)
         return Citation(
             number=place.passage + 1,
             document_id=source.document_id,
             document=source.document,
             page=source.page,
-            span=(begin + place.start, begin + place.end),
+            span=span,
             quote=source.text[place.start : place.end].strip(),
-            boxes=source.boxes,
+            boxes=source.boxes(span),
         )
 
 

@@ -24,7 +24,7 @@ from lorag_qa.checked import Sentence
 from lorag_qa.indexer_client import IndexerClient
 from lorag_qa.questions import PageText, TestQuestion, answers_it, make_questions
 from lorag_qa.scoring import Answered
-from lorag_qa.search import Found, Searcher
+from lorag_qa.search import Retrieved, Searcher
 from lorag_qa.thinking import Thinking
 from lorag_qa.verify import Status
 
@@ -59,12 +59,13 @@ class _Without:
 
     async def search(
         self, query: str, *, top_k: int, vector_weight: float | None, document_ids: Sequence[str]
-    ) -> list[Found]:
+    ) -> Retrieved:
         """See `Searcher`; more are asked for, since some may fall away."""
         found = await self._searcher.search(
             query, top_k=min(50, 3 * top_k), vector_weight=vector_weight, document_ids=document_ids
         )
-        return [f for f in found if not answers_it(f.text, self._withheld)][:top_k]
+        left = [f for f in found.passages if not answers_it(f.text, self._withheld)]
+        return Retrieved(tuple(left[:top_k]), found.notices)
 
 
 class _Gate:
@@ -118,19 +119,13 @@ class _Gate:
         answering = Answering(self._job.data, self._job.spec["default_url"], searcher, gpu_holder=gpu_holder)
         asked = Question(question.text, model=model, temperature=0.0, max_tokens=MAX_TOKENS)
         text, sources, end = "", (), None
-        try:
-            async for event in answering.answer(asked):
-                if isinstance(event, Sources):
-                    sources = tuple((p.document_id, p.page, p.text) for p in event.passages)  # type: ignore[assignment]
-                elif isinstance(event, End):
-                    end = event
-                elif not isinstance(event, Thinking):
-                    text += event
-        except LoragError as error:
-            if error.reason is not Reason.INDEX_EMPTY or not question.withheld:
-                raise
-            # Nothing is left to answer from, and nothing was answered: as good a refusal as any.
-            return Answered("", (), (), True, 0, 0, 0.0, 0.0)
+        async for event in answering.answer(asked):
+            if isinstance(event, Sources):
+                sources = tuple((p.document_id, p.page, p.text) for p in event.passages)  # type: ignore[assignment]
+            elif isinstance(event, End):
+                end = event
+            elif not isinstance(event, Thinking):
+                text += event
         assert end is not None
         return _answered(text, sources, end)
 

@@ -11,7 +11,7 @@ from lorag.indexer.v1 import indexer_pb2_grpc
 from lorag_common.channel import DEADLINE_SECONDS, metadata, open_channel
 from lorag_common.rpc_errors import from_rpc
 from lorag_qa.questions import PageText
-from lorag_qa.search import Found
+from lorag_qa.search import Box, Found, Line, Retrieved
 
 EXPORT_SECONDS = 300.0
 
@@ -24,7 +24,7 @@ class IndexerClient:
 
     async def search(
         self, query: str, *, top_k: int, vector_weight: float | None, document_ids: Sequence[str]
-    ) -> list[Found]:
+    ) -> Retrieved:
         """See `Searcher`."""
         request = pb.SearchRequest(
             query=query, top_k=top_k, vector_weight=vector_weight, document_ids=list(document_ids)
@@ -33,10 +33,8 @@ class IndexerClient:
             response = await self._stub.Search(request, timeout=DEADLINE_SECONDS, metadata=metadata())
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error, "indexer") from error
-        return [
-            Found(h.document_id, h.document_name, h.page, (h.span_start, h.span_end), h.text, h.score)
-            for h in response.hits
-        ]
+        notices = tuple(" ".join(filter(None, (n.message, n.remedy))) for n in response.notices)
+        return Retrieved(tuple(_found(hit) for hit in response.hits), notices)
 
     async def pages(self) -> AsyncIterator[PageText]:
         """The text of every page of every searchable document."""
@@ -54,3 +52,9 @@ class IndexerClient:
                     return
         except grpc.aio.AioRpcError as error:
             raise from_rpc(error, "indexer") from error
+
+
+def _found(hit: pb.Hit) -> Found:
+    lines = (Line((b.span_start, b.span_end), Box(b.left, b.top, b.right, b.bottom)) for b in hit.boxes)
+    span = (hit.span_start, hit.span_end)
+    return Found(hit.document_id, hit.document_name, hit.page, span, hit.text, hit.score, tuple(lines))

@@ -11,6 +11,7 @@ import grpc
 
 from lorag.qa.v1 import qa_pb2 as pb
 from lorag.qa.v1 import qa_pb2_grpc
+from lorag_common.channel import CALLER
 from lorag_common.job_servicer import job_to_proto
 from lorag_common.prompts import Turn
 from lorag_qa import wire
@@ -20,7 +21,6 @@ from lorag_qa.evaluations import Evaluations
 from lorag_qa.questions import TestQuestion
 
 Context: TypeAlias = grpc.aio.ServicerContext
-CALLER = "x-lorag-caller"
 ROLES = {pb.ROLE_USER: "user", pb.ROLE_ASSISTANT: "assistant"}
 
 # Field of UpdateConfigRequest -> key of rag_config.yaml.

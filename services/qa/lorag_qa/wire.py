@@ -42,7 +42,7 @@ def event(found: Event) -> pb.AnswerResponse:
         return pb.AnswerResponse(thinking=found.text)
     if isinstance(found, Sources):
         sources = [_source(n, p) for n, p in enumerate(found.passages, start=1)]
-        return pb.AnswerResponse(sources=pb.Sources(sources=sources, query=found.query))
+        return pb.AnswerResponse(sources=pb.Sources(sources=sources, query=found.query, notices=found.notices))
     return pb.AnswerResponse(end=_end(found))
 
 
@@ -74,7 +74,7 @@ def _source(number: int, found: Found) -> pb.Source:
         span_end=found.span[1],
         text=found.text,
         score=found.score,
-        boxes=_boxes(found.boxes),
+        boxes=_boxes(found.boxes(found.span)),
         suspicious=is_suspicious(found.text),
     )
 

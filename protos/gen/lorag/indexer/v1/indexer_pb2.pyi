@@ -92,16 +92,20 @@ class Notice(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., remedy: _Optional[str] = ...) -> None: ...
 
 class Box(_message.Message):
-    __slots__ = ("left", "top", "right", "bottom")
+    __slots__ = ("left", "top", "right", "bottom", "span_start", "span_end")
     LEFT_FIELD_NUMBER: _ClassVar[int]
     TOP_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
     BOTTOM_FIELD_NUMBER: _ClassVar[int]
+    SPAN_START_FIELD_NUMBER: _ClassVar[int]
+    SPAN_END_FIELD_NUMBER: _ClassVar[int]
     left: float
     top: float
     right: float
     bottom: float
-    def __init__(self, left: _Optional[float] = ..., top: _Optional[float] = ..., right: _Optional[float] = ..., bottom: _Optional[float] = ...) -> None: ...
+    span_start: int
+    span_end: int
+    def __init__(self, left: _Optional[float] = ..., top: _Optional[float] = ..., right: _Optional[float] = ..., bottom: _Optional[float] = ..., span_start: _Optional[int] = ..., span_end: _Optional[int] = ...) -> None: ...
 
 class Page(_message.Message):
     __slots__ = ("page", "state", "method", "score", "characters", "characters_left_out", "notes")

@@ -79,8 +79,11 @@ class QaServiceServicer(object):
     def Answer(self, request, context):
         """Answer streams an answer: first `sources`, then `thinking` and `text` pieces, then exactly one `end`, which carries the
         check of every sentence against the passages. Safe to repeat (a repeat generates anew). Cancelling it stops the
-        generation. Questions beyond those answered at once wait in turn, a turn for each caller.
-        INVALID_ARGUMENT (INVALID_FIELD: empty question). FAILED_PRECONDITION (NO_ACTIVE_RELEASE, INDEX_EMPTY, CONTEXT_OVERFLOW).
+        generation. Questions beyond those answered at once wait in turn, a turn for each caller: whom the header
+        x-lorag-caller names, else the address that the call comes from. Where no passage fits the question, `sources` is
+        empty and `end` follows at once, with a refusal.
+        INVALID_ARGUMENT (INVALID_FIELD: empty question). FAILED_PRECONDITION (NO_ACTIVE_RELEASE, CONTEXT_OVERFLOW;
+        INDEX_EMPTY: no document is indexed).
         NOT_FOUND (MODEL_NOT_FOUND). RESOURCE_EXHAUSTED (TOO_MANY_QUESTIONS: the queue is full; OUT_OF_MEMORY: the model does not
         fit the model server's memory). UNAVAILABLE (MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_FAILED, GPU_BUSY: a training holds the
         GPU; SERVICE_UNAVAILABLE: the indexer). An error may also end a stream that has begun.
