@@ -61,6 +61,7 @@ class Server:
     lines: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     before_copy: Callable[[], None] = lambda: None
+    before_lines: Callable[[], None] = lambda: None
 
     def bodies(self, route: str) -> list[dict[str, Any]]:
         return [body for name, body in self.calls if name == route]
@@ -82,7 +83,10 @@ def model_server(*models: str) -> Iterator[Server]:
                 state.before_copy()
                 state.models.add(body["destination"])
                 return self._send(200, [])
-            return self._send(200, [{"model_info": {}}] if self.path == "/api/show" else state.lines)
+            if self.path == "/api/show":
+                return self._send(200, [{"model_info": {}}])
+            state.before_lines()
+            return self._send(200, state.lines)
 
         def _send(self, status: int, lines: list[dict[str, Any]]) -> None:
             content = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()

@@ -260,3 +260,7 @@ def test_a_span_has_its_box_on_the_page(tmp_path: Path) -> None:
     whole = page.boxes(0, len(page.text))
     assert len(whole) == 2
     assert page.boxes(3, 3) == []
+    assert [page.text[a:b] for a, b in (part.span for part in page.placed(start, len(page.text)))] == [
+        "二つ目の文はここにある。",
+        "三つ目の文である。",
+    ]
