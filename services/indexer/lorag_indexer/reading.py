@@ -11,7 +11,7 @@ from lorag_indexer.index import Index
 from lorag_indexer.measuring import Measuring
 from lorag_indexer.meta import IndexMeta
 from lorag_indexer.page_image import PageImage, draw_page
-from lorag_indexer.pages import Rectangle
+from lorag_indexer.pages import Placed
 from lorag_indexer.pdf_check import CheckLimits
 
 WIDTHS = range(100, 3001)
@@ -37,9 +37,7 @@ class Reading:
         self._measuring = measuring
         self._limits = limits
 
-    def render(
-        self, document_id: str, page: int, span: tuple[int, int], width: int
-    ) -> tuple[PageImage, list[Rectangle]]:
+    def render(self, document_id: str, page: int, span: tuple[int, int], width: int) -> tuple[PageImage, list[Placed]]:
         """A page with a span of its text highlighted, and where that is.
 
         Raises:
@@ -58,8 +56,9 @@ class Reading:
         start, end = span
         if not 0 <= start <= end <= len(text):
             raise LoragError(Reason.INVALID_FIELD, f"The page's text has {len(text)} characters.", field="span_end")
-        boxes = extracted.boxes(start, end) if extracted else []
-        return draw_page(folder.original, page, width or DEFAULT_WIDTH, boxes, self._limits), boxes
+        placed = extracted.placed(start, end) if extracted else []
+        boxes = [part.box for part in placed]
+        return draw_page(folder.original, page, width or DEFAULT_WIDTH, boxes, self._limits), placed
 
     def indexes(self) -> tuple[IndexFacts | None, IndexFacts | None]:
         """The index that serves, and the one that is kept."""

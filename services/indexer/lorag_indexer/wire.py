@@ -13,7 +13,7 @@ from lorag_common.jobs import JobRecord
 from lorag_indexer.documents import Document
 from lorag_indexer.fusion_measure import Measurement
 from lorag_indexer.meta import IndexMeta
-from lorag_indexer.pages import PageState, PageText, Placed, Rectangle
+from lorag_indexer.pages import PageState, PageText, Placed
 from lorag_indexer.searching import HYBRID, KEYWORD, VECTOR, NamedHit, SearchOptions, SearchResult
 from lorag_indexer.tokens import Token
 
@@ -78,12 +78,7 @@ def page(found: PageText) -> pb.Page:
     )
 
 
-def boxes(found: Iterable[Rectangle]) -> list[pb.Box]:
-    """Boxes of a page."""
-    return [pb.Box(left=a, top=b, right=c, bottom=d) for a, b, c, d in found]
-
-
-def placed(found: Iterable[Placed]) -> list[pb.Box]:
+def boxes(found: Iterable[Placed]) -> list[pb.Box]:
     """Boxes of a page with the characters that stand in them."""
     return [
         pb.Box(left=p.box[0], top=p.box[1], right=p.box[2], bottom=p.box[3], span_start=p.span[0], span_end=p.span[1])
@@ -200,6 +195,6 @@ def _hit(named: NamedHit) -> pb.Hit:
         keyword_score=hit.keyword_score,
         vector_rank=hit.vector_rank,
         keyword_rank=hit.keyword_rank,
-        boxes=placed(named.boxes),
+        boxes=boxes(named.boxes),
         rerank_score=hit.rerank_score,
     )
