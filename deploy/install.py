@@ -1,8 +1,13 @@
-"""Install one service with what it needs, and no more, into the active environment. Run by the Dockerfile.
+"""Install one part of an image, and no more than that, out of the lock. Run by the Dockerfile.
 
-    python install.py SERVICE TORCH WHEELS
+    install.py common               what every image holds
+    install.py torch TORCH          torch, by the requirement given, and what trainer and converter share
+    install.py SERVICE              what this service's image holds beyond those
+    install.py own SERVICE          our own distributions for it, from /own
+    install.py pinned NAME          one thing for building, by pip
 
-Versions and hashes come from requirements/lock.txt as constraints, so that an image is what the tests ran with.
+Versions and hashes come from requirements/lock.txt, and requirements/images/ says what is in which image. Two things are
+installed by version alone, because their builds differ: torch (CPU, CUDA) and llama-cpp-python (compiled before).
 """
 
 from __future__ import annotations
@@ -13,29 +18,85 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-WITH_TORCH = {"trainer", "converter"}
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements" / "lock.txt"
+IMAGES = ROOT / "requirements" / "images"
+WITH_TORCH = ("trainer", "converter")
+LLAMA = "llama-cpp-python"
 
 
-def pins() -> str:
-    """The lock without hashes: pip takes no hashes in a constraints file."""
-    lines = (ROOT / "requirements" / "lock.txt").read_text().splitlines()
-    return "\n".join(re.sub(r"\s*\\$", "", line) for line in lines if line and not line.startswith((" ", "#")))
+def blocks() -> dict[str, str]:
+    """Name -> its lines of the lock: version, marker and hashes."""
+    path = LOCK if LOCK.exists() else ROOT / "lock.txt"
+    found = re.findall(r"^([a-z0-9][a-z0-9._-]*)(==.*(?:\n .*)*)", path.read_text(), flags=re.MULTILINE)
+    return {name: name + rest for name, rest in found}
 
 
-def main(service: str, torch: str, wheels: str) -> None:
-    """Install torch where it is needed, then the service and our own distributions it depends on."""
-    folder = ROOT / "gateway" if service == "gateway" else ROOT / "services" / service
-    own = [str(ROOT / "protos"), str(ROOT / "services" / "common"), str(folder)]
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write(pins())
-        constraints.flush()
-        pip = [sys.executable, "-m", "pip", "install", "--find-links", wheels]
-        if service in WITH_TORCH:
-            subprocess.run([*pip, torch], check=True)
-        subprocess.run([*pip, "--constraint", constraints.name, *own], check=True)
-    if service == "converter":
-        subprocess.run([sys.executable, "-m", "lorag_converter.vendor", f"{sys.prefix}/llama.cpp"], check=True)
+def names(*images: str) -> set[str]:
+    """What all of these images hold."""
+    return set.intersection(*(set((IMAGES / f"{i}.txt").read_text().split()) for i in images))
+
+
+def common() -> set[str]:
+    """What every image holds."""
+    return names(*(path.stem for path in IMAGES.glob("*.txt")))
+
+
+PIP = [sys.executable, "-m", "pip", "install", "--root-user-action", "ignore", "--disable-pip-version-check"]
+# Compiled to bytecode, since nothing can be written later.
+UV = ["uv", "pip", "install", "--system", "--compile-bytecode", "--link-mode", "copy"]
+
+
+def run(tool: list[str], *arguments: str) -> None:
+    """Install something."""
+    subprocess.run([*tool, *arguments], check=True)
+
+
+def install(wanted: set[str], tool: list[str] = UV) -> None:
+    """Install these out of the lock, by their hashes."""
+    locked = blocks()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(locked[name] for name in sorted(wanted)))
+        file.flush()
+        run(tool, "--no-deps", "--require-hashes", "-r", file.name)
+
+
+def install_torch(requirement: str) -> None:
+    """torch with whatever its build needs, at the lock's versions where the lock has them."""
+    pins = [block.partition(" \\\n")[0] for name, block in blocks().items() if name != LLAMA]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.write("\n".join(pins))
+        file.flush()
+        run(UV, "--find-links", "/wheels", "--constraint", file.name, requirement)
+
+
+def main(part: str, detail: str = "") -> None:
+    """Install one part."""
+    if part == "common":
+        install(common())
+    elif part == "torch":
+        install_torch(detail)
+        install(names(*WITH_TORCH) - common() - {LLAMA})
+    elif part == "own":
+        also = ["lorag-cli"] if detail == "gateway" else []
+        run(
+            UV,
+            "--no-deps",
+            "--no-index",
+            "--find-links",
+            "/own",
+            "lorag-protos",
+            "lorag-common",
+            f"lorag-{detail}",
+            *also,
+        )
+    elif part == "pinned":
+        install({detail}, PIP)
+    else:
+        wanted = names(part) - common() - (names(*WITH_TORCH) if part in WITH_TORCH else set())
+        install(wanted - {LLAMA})
+        if LLAMA in names(part):
+            run(UV, "--no-deps", "--no-index", "--find-links", "/llama", LLAMA)
 
 
 if __name__ == "__main__":
