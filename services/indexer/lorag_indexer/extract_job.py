@@ -35,6 +35,7 @@ def main(job: ChildJob) -> dict[str, Any]:
     states: Counter[PageState] = Counter()
     running = RunningLines()
     unusable: list[int] = []
+    problems: Counter[str] = Counter()
     source = _pdf_pages(folder, total) if record.kind == "pdf" else _text_pages(folder, record.kind)
     for page in source:
         if not folder.exists():
@@ -43,6 +44,7 @@ def main(job: ChildJob) -> dict[str, Any]:
             folder.write_page(page)
         states[page.state] += 1
         unusable += [page.page] if page.state in NO_TEXT else []
+        problems.update(page.notes if page.state is PageState.UNREADABLE else ())
         running.add(page)
         job.report("extraction", page.page, total, pages_without_text=len(unusable))
         if job.stop_requested():
@@ -50,7 +52,7 @@ def main(job: ChildJob) -> dict[str, Any]:
     _leave_out(folder, running)
     folder.write_extraction(total, unusable)
     if not states[PageState.TEXT]:
-        raise _without_text(total, states)
+        raise _without_text(total, problems)
     return {"pages": total, "pages_without_text": unusable}
 
 
@@ -81,10 +83,9 @@ def _leave_out(folder: DocumentFolder, running: RunningLines) -> None:
             folder.write_page(page.without_lines(lines, NOTE))
 
 
-def _without_text(total: int, states: Counter[PageState]) -> LoragError:
-    if states[PageState.UNREADABLE]:
-        return LoragError(
-            Reason.DOCUMENT_TOO_COMPLEX,
-            f"Reading its pages takes more memory or time than is allowed ({states[PageState.UNREADABLE]} of {total}).",
-        )
+def _without_text(total: int, problems: Counter[str]) -> LoragError:
+    """Why a document has no text: what readers said of its pages, the most frequent first."""
+    if problems:
+        said = "; ".join(f"{problem} ({n} of {total} pages)" for problem, n in problems.most_common(3))
+        return LoragError(Reason.DOCUMENT_TOO_COMPLEX, f"No page can be read: {said}.")
     return LoragError(Reason.PDF_WITHOUT_TEXT, f"None of the {total} pages has text that can be read.")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger
 from lorag_indexer.glyphs import Glyph, Projection, read_glyphs
 from lorag_indexer.layout import Layout, arrange
+from lorag_indexer.nesting import too_deep
 from lorag_indexer.normalize import readable, unify
 from lorag_indexer.pages import PageState, PageText, Rectangle
 from lorag_indexer.quality import FEW, bad_share, is_garbled, visible_length
@@ -33,6 +35,7 @@ SCAN_COVERAGE = 0.5
 # Two readings of a page that share less than this share of their characters are two different texts.
 ALIKE = 0.9
 TOO_LARGE = "unpacks to far more than a page holds"
+TOO_DEEP = "is nested deeper than a reader can follow"
 PYPDF, PDFIUM, LAYOUT = "pypdf", "pdfium", "pdfium-layout"
 
 Limit = Callable[[str], AbstractContextManager[None]]
@@ -101,8 +104,8 @@ class OpenPdf:
             return _changed(page, state=PageState.NEEDS_OCR, text="")
         if visible_length(raw) < FEW and seen.scanned:
             return _changed(page, state=PageState.NEEDS_OCR, **_details(raw, seen, method))
-        if not visible_length(raw) and number in self._too_large:
-            return _changed(page, state=PageState.UNREADABLE, text="", score=0.0, notes=(TOO_LARGE,))
+        if not visible_length(raw) and (problem := self._refused(number)):
+            return _changed(page, state=PageState.UNREADABLE, text="", score=0.0, notes=(problem,))
         if not visible_length(raw):
             state = PageState.NEEDS_OCR if seen.projection is None or self._has_marks(number) else PageState.BLANK
             return _changed(page, state=state, text="", **_details(raw, seen, method))
@@ -160,6 +163,26 @@ class OpenPdf:
         except pypdfium2.PdfiumError as error:
             log.warning("pdfium cannot read the page", page=number, error=str(error))
             return _Seen()
+
+    def _refused(self, number: int) -> str:
+        """Why no reader tells anything of a page that is not blank; empty when nothing is known against it."""
+        if number in self._too_large:
+            return TOO_LARGE
+        reader = self._pypdf()
+        if reader is None:
+            return TOO_DEEP if self._file_too_deep else ""
+        try:
+            contents = reader.pages[number - 1].get_contents()
+            return TOO_DEEP if contents is not None and too_deep(contents.get_data()) else ""
+        except MemoryError:
+            raise
+        except Exception as error:
+            log.warning("pypdf cannot unpack the page", page=number, error=str(error)[:200])
+            return ""
+
+    @cached_property
+    def _file_too_deep(self) -> bool:
+        return too_deep(self._path.read_bytes())
 
     def _has_marks(self, number: int) -> bool:
         """Whether anything is drawn on the page; unknown counts as yes."""
