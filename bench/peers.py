@@ -1,6 +1,7 @@
 """Other projects' usual hybrid set-ups on our data, in an environment of their own: they are in no environment of ours.
 
-    python -m venv PEERS && PEERS/bin/pip install haystack-ai llama-index-core llama-index-retrievers-bm25
+    python -m venv PEERS && PEERS/bin/pip install haystack-ai pypdf nltk llama-index-core \
+        llama-index-retrievers-bm25 llama-index-readers-file
     python -m bench.retrieval --data FILE --peers-python PEERS/bin/python
 
 What does not install is reported as skipped, with the reason. A peer gets the same texts, vectors and questions as we do and
@@ -40,25 +41,33 @@ def run(
         query_vectors: of the queries, shape [queries, dimension].
         top_k: hits wanted.
     """
-    if not python:
-        return {peer: {"skipped": "no --peers-python was given"} for peer in PEERS}
-    out: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         task = Path(folder) / "task.json"
         task.write_text(json.dumps({"texts": list(texts), "queries": list(queries), "top_k": top_k}), encoding="utf-8")
         np.savez(Path(folder) / "vectors.npz", texts=vectors, queries=query_vectors)
-        for peer in PEERS:
-            script = Path(__file__).with_name(f"peer_{peer}.py")
-            try:
-                done = subprocess.run(
-                    [python, str(script), folder], capture_output=True, text=True, timeout=SECONDS, check=False
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                out[peer] = {"skipped": f"{type(error).__name__}: {error}"[:200]}
-                continue
-            lines = done.stdout.strip().splitlines()
-            if done.returncode or not lines:
-                out[peer] = {"skipped": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
-                continue
-            out[peer] = json.loads(lines[-1])
-    return out
+        return {peer: _answer(python, f"peer_{peer}.py", Path(folder)) for peer in PEERS}
+
+
+def ingest(python: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Peer -> `seconds`, `peak_rss_mib` and `texts` (file name -> what it read of it), or `skipped` with the reason.
+
+    Args:
+        python: as for `run`.
+        folder: PDFs.
+    """
+    return {peer: _answer(python, f"peer_{peer}_ingest.py", folder) for peer in PEERS}
+
+
+def _answer(python: str, script: str, folder: Path) -> dict[str, Any]:
+    if not python:
+        return {"skipped": "no --peers-python was given"}
+    command = [python, str(Path(__file__).with_name(script)), str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return {"skipped": f"{type(error).__name__}: {error}"[:200]}
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        return {"skipped": (done.stderr.strip().splitlines() or ["no output"])[-1][:200]}
+    answer: dict[str, Any] = json.loads(lines[-1])
+    return answer

@@ -46,6 +46,12 @@ def test_a_page_that_nobody_can_read_needs_ocr_and_a_blank_one_does_not(tmp_path
     assert (blank.state, blank.text) == (PageState.BLANK, "")
 
 
+def test_an_encoding_of_four_bytes_loses_no_line_ends_silently(tmp_path: Path) -> None:
+    text = "出張の日当は二千三百円である。課長が承認する。精算は月末までに行う。"
+    page = OpenPdf(encoded_pdf(tmp_path / "a.pdf", "UniJIS-UTF32-H", [text.encode("utf-32-be")])).page(1)
+    assert (page.state, page.text) == (PageState.NEEDS_OCR, "")
+
+
 def test_a_scanned_page_needs_ocr(tmp_path: Path) -> None:
     from reportlab.lib.utils import ImageReader
     from reportlab.pdfgen.canvas import Canvas

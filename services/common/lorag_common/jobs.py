@@ -129,7 +129,8 @@ class Jobs:
     Args:
         service: prefix of the ids.
         data: the data folder.
-        workers: queue name -> jobs of it that may run at once.
+        workers: queue name -> jobs of it that may run at once; by default one queue "default" that runs one. Each is
+            polled ten times a second, so none is there that nobody uses.
     """
 
     def __init__(self, service: str, data: Path, workers: dict[str, int] | None = None) -> None:
@@ -137,7 +138,7 @@ class Jobs:
         self.data = data
         self.launcher = LocalLauncher(data)
         self.stopping = False
-        self._workers = {"default": 1} | (workers or {})
+        self._workers = workers or {"default": 1}
         # The queue's own limit does not hold for recovered jobs, which DBOS puts on an internal queue; this does.
         self._slots = {queue: threading.BoundedSemaphore(n) for queue, n in self._workers.items()}
         self._kinds: dict[str, tuple[Callable[[str, str], str], str]] = {}

@@ -100,7 +100,7 @@ class OpenPdf:
         method, raw = _choose(first, seen)
         score = 1.0 - bad_share(raw)
         page = PageText(number, PageState.TEXT, readable(raw), raw, method, score=round(score, 4))
-        if is_garbled(raw):
+        if is_garbled(raw) or _of_four_bytes(first):
             return _changed(page, state=PageState.NEEDS_OCR, text="")
         if visible_length(raw) < FEW and seen.scanned:
             return _changed(page, state=PageState.NEEDS_OCR, **_details(raw, seen, method))
@@ -214,6 +214,11 @@ def _choose(first: str, seen: _Seen) -> tuple[str, str]:
     readings = [(PDFIUM, seen.text), (PYPDF, first)]
     longest = max(visible_length(text) for _, text in readings) or 1
     return min(readings, key=lambda r: (is_garbled(r[1]), round(1 - visible_length(r[1]) / longest), bad_share(r[1])))
+
+
+def _of_four_bytes(text: str) -> bool:
+    """Whether every other character is zero: an encoding of four bytes taken for two. pdfium drops half of such a line."""
+    return text.count("\0") > len(text) / 3
 
 
 def _tells_more(seen: _Seen) -> bool:
