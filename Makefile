@@ -7,7 +7,7 @@ DISTRIBUTIONS := $(shell cat requirements/distributions.txt)
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(d))
 BUILD_JOBS ?= $(shell nproc)
 
-.PHONY: setup web assets proto lock lint test slow matrix demo up tiny-base clean
+.PHONY: setup web assets proto lock lint test slow matrix shots demo up tiny-base clean
 
 setup: $(VENV)/.ready
 
@@ -52,6 +52,10 @@ slow: setup
 
 matrix: setup
 	$(BIN)/python -m pytest -m 'matrix or not matrix' tests/integration/test_converter_matrix.py
+
+# Pictures of every page, to be looked at; nothing checks them.
+shots: setup assets
+	$(BIN)/python tests/browser/shots.py data/shots
 
 demo: setup
 	$(BIN)/lorag demo

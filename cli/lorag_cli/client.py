@@ -17,6 +17,7 @@ TIMEOUT = httpx.Timeout(150.0, connect=5.0)
 # The gateway sends a comment every 15 s, so a stream that is silent for longer is dead.
 STREAM_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 RECONNECTS = 30
+PAGE_SIZE = 200
 RECONNECT_SECONDS = 1.0
 FINAL = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
 RETRYABLE = ("SERVICE_UNAVAILABLE", "DEADLINE", "CANCELLED")
@@ -50,6 +51,22 @@ class Client:
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         """GET a resource."""
         return self._send("GET", path, params=params)
+
+    def text(self, path: str) -> str:
+        """GET a text."""
+        return self._answer("GET", path).text
+
+    def every(self, path: str, key: str, limit: int = 0, **params: Any) -> dict[str, Any]:
+        """GET a list to its last page, or its first `limit` rows; all rows under `key`, the rest as the last page has it."""
+        rows: list[Any] = []
+        token = ""
+        while True:
+            size = min(limit - len(rows), PAGE_SIZE) if limit else PAGE_SIZE
+            found = self.get(path, page_size=size, page_token=token, **params)
+            rows += found[key]
+            token = found["next_page_token"]
+            if not token or len(rows) == limit:
+                return found | {key: rows}
 
     def post(self, path: str, body: Any = None, *, key: str = "") -> dict[str, Any]:
         """POST a body; `key` makes it safe to repeat."""
@@ -111,13 +128,17 @@ class Client:
                 time.sleep(RECONNECT_SECONDS)
 
     def _send(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        response = self._answer(method, path, **request)
+        return dict(response.json()) if response.content else {}
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
             response = self._http.request(method, path, **request)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         if response.is_error:
             raise _problem(response)
-        return dict(response.json()) if response.content else {}
+        return response
 
     def _unreachable(self, error: Exception) -> CliError:
         return CliError(

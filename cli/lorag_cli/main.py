@@ -26,6 +26,7 @@ USAGE = 2
 
 app = typer.Typer(
     help="Fine-tune a model on your examples, release it, and let it answer from your documents.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the gateway does not answer, 4 not allowed, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

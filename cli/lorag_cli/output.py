@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,8 @@ from rich.table import Table
 
 from lorag_cli.client import Client, CliError, failed
 
-out = Console(soft_wrap=True)
+# A pipe has no width: what is cut there cannot be read by anybody.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 400)
 err = Console(stderr=True, soft_wrap=True)
 _METRICS = ("loss", "learning_rate", "tokens_per_second", "eta_seconds")
 
@@ -32,7 +34,9 @@ def show_error(error: CliError) -> None:
 
 def table(rows: Iterable[dict[str, Any]], **columns: str) -> None:
     """Rows as a table; `columns` maps headings to keys."""
-    shown = Table(*columns, box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    for heading in columns:
+        shown.add_column(heading, overflow="fold")  # an id that is cut short could not be copied
     for row in rows:
         shown.add_row(*(escape(str(row.get(key, ""))) for key in columns.values()))
     out.print(shown)

@@ -116,27 +116,40 @@ def error_response(
     return JSONResponse(problem_of(error, status), status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def wants_page(method: str, path: str, accept: str) -> bool:
+    """Whether a person's browser asked for a page, and not a program for data."""
+    return method == "GET" and not path.startswith(("/api/", OPENAI_PREFIX)) and "text/html" in accept
+
+
 def install(app: FastAPI) -> None:
-    """Make the application answer every error with a problem document."""
+    """Make the application answer every error with a problem document, or a browser with a page that says it."""
+
+    def answer(
+        request: Request, error: LoragError, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        if wants_page(request.method, request.url.path, request.headers.get("accept", "")):
+            page: Response = request.app.state.problem_page(request, error, status or error.http_status)
+            return page
+        return error_response(request.url.path, error, status, headers)
 
     @app.exception_handler(LoragError)
     async def _(request: Request, error: LoragError) -> Response:
-        return error_response(request.url.path, error)
+        return answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> Response:
-        return error_response(request.url.path, _invalid(error))
+        return answer(request, _invalid(error))
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> Response:
         if isinstance(error.__cause__, LoragError):
-            return error_response(request.url.path, error.__cause__)  # raised while a body was read
+            return answer(request, error.__cause__)  # raised while a body was read
         if error.status_code in (404, 405):
             what = f"There is no {request.method} {request.url.path}."
             named = LoragError(Reason.INVALID_FIELD, what, remedy="The page /docs lists every address of this API.")
         else:
             named = LoragError(Reason.INVALID_FIELD, str(error.detail))
-        return error_response(request.url.path, named, error.status_code, error.headers)
+        return answer(request, named, error.status_code, error.headers)
 
 
 def _invalid(error: RequestValidationError) -> LoragError:

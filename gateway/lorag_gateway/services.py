@@ -31,6 +31,9 @@ class Services:
     def __init__(self, settings: GatewaySettings) -> None:
         self.addresses = settings.addresses
         self._ollama_url = settings.ollama_url
+        # One for all probes: making one reads the system's certificates, which takes longer than a page may. No proxy from
+        # the environment: the model server is ours, mostly on this machine.
+        self._http = httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False)
         self._channels = {name: open_channel(address) for name, address in self.addresses.items()}
         self.trainer: Any = trainer_pb2_grpc.TrainerServiceStub(self._channels["trainer"])
         self.converter: Any = converter_pb2_grpc.ConverterServiceStub(self._channels["converter"])
@@ -45,6 +48,7 @@ class Services:
 
     async def close(self) -> None:
         """Close the channels."""
+        await self._http.aclose()
         await asyncio.gather(*(channel.close() for channel in self._channels.values()))
 
     async def call(self, service: str, method: Any, request: Any, timeout: float = DEADLINE_SECONDS) -> Any:
@@ -122,9 +126,7 @@ class Services:
         except LoragError:
             pass  # Question answering is down; its own line says so.
         try:
-            # No proxy from the environment: the model server is ours, mostly on this machine.
-            async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
-                version = (await client.get(f"{url.rstrip('/')}/api/version")).raise_for_status().json()["version"]
+            version = (await self._http.get(f"{url.rstrip('/')}/api/version")).raise_for_status().json()["version"]
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
             return {"status": "UNREACHABLE", "address": url}
         return {"status": "SERVING", "address": url, "version": str(version)}

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import httpx
 import ollama
 import openai
 import pytest
@@ -155,6 +156,56 @@ def test_the_same_key_starts_one_pipeline_and_another_body_is_refused(ready_up: 
     refused = ready_up.http.post("/pipelines", json=body | {"activate": True}, headers=headers)
     assert (refused.status_code, refused.json()["reason"]) == (400, "REQUEST_ID_REUSED")
     assert ready_up.ended(first.json()["job"])["state"] == "JOB_STATE_SUCCEEDED"
+
+
+def test_documents_become_a_dataset_and_the_same_documents_the_same_one(ready_up: Up) -> None:
+    documents = ready_up.http.get("/documents", params={"state": "ready"}).json()["documents"]
+    made = [ready_up.post("/datasets:from-documents", {}, 201)["dataset"] for _ in range(2)]
+    assert made[0]["id"] == made[1]["id"]
+    assert (made[0]["format"], made[0]["refused_count"]) == ("text", 0)
+    assert made[0]["example_count"] == len(documents)
+
+    first = documents[0]
+    text = ready_up.http.get(f"/documents/{first['id']}/text")
+    assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert text.text.count("\f") == first["page_count"] - 1
+    one = ready_up.post("/datasets:from-documents", {"document_ids": [first["id"]], "name": "one.jsonl"}, 201)[
+        "dataset"
+    ]
+    assert (one["name"], one["example_count"]) == ("one.jsonl", 1)
+    body = {"base_model": "tiny_base", "dataset_id": one["id"]}
+    shown = ready_up.post("/trainings:preview", body)["examples"][0]["tokens"]
+    learned = "".join(t["text"] for t in shown if t["learned"])
+    assert text.text.replace("\f", "\n").startswith(learned.removesuffix("<|im_end|>")[:50])
+
+    missing = ready_up.http.post("/datasets:from-documents", json={"document_ids": ["nobody"]})
+    assert (missing.status_code, missing.json()["reason"]) == (404, "DOCUMENT_NOT_FOUND")
+
+
+def test_all_jobs_are_listed_a_page_at_a_time(ready_up: Up) -> None:
+    whole = [j["id"] for j in ready_up.http.get("/jobs", params={"page_size": 200}).json()["jobs"]]
+    paged: list[str] = []
+    token = ""
+    for _ in range(len(whole)):
+        page = ready_up.http.get("/jobs", params={"page_size": 3, "page_token": token}).json()
+        paged += [j["id"] for j in page["jobs"]]
+        if not (token := page["next_page_token"]):
+            break
+    assert paged == whole
+    assert len({j.partition("-")[0] for j in whole}) > 2, "of several services"
+    refused = ready_up.http.get("/jobs", params={"page_token": "bm9ib2R5"})
+    assert (refused.status_code, refused.json()["reason"]) == (400, "INVALID_FIELD")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/jobs/trainer-0", "/documents/nobody"])
+def test_a_browser_gets_a_page_and_a_program_a_problem(ready_up: Up, path: str) -> None:
+    shown = httpx.get(ready_up.url + path, headers={"Accept": "text/html", "Accept-Language": "ja"})
+    assert shown.status_code == 404
+    assert shown.headers["Content-Type"].startswith("text/html") and '<div class="notice bad"' in shown.text
+    assert "Traceback" not in shown.text
+    if not path.startswith("/documents"):
+        program = httpx.get(ready_up.url + path)
+        assert (program.status_code, program.headers["Content-Type"]) == (404, "application/problem+json")
 
 
 def test_a_watcher_that_comes_back_gets_the_whole_job_again(ready_up: Up) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lorag_common.errors import Reason
+from lorag_gateway.pages.jobs_shown import lasting, stages, subject
 from lorag_gateway.pages.rendering import HERE, embedded, preferred, size, words
 
 TEMPLATES = sorted((HERE / "templates").rglob("*.html"))
@@ -24,12 +26,18 @@ def used() -> set[str]:
 
 
 def test_both_languages_have_every_text() -> None:
-    ja, en = words("ja"), words("en")
+    ja, en = ({k: v for k, v in words(x).items() if not k.startswith("reason.")} for x in ("ja", "en"))
     assert set(ja) == set(en)
     assert used() <= set(en), used() - set(en)
     assert all(text.strip() for text in [*ja.values(), *en.values()])
     for key in en:
         assert set(re.findall(r"\{\w+\}", en[key])) == set(re.findall(r"\{\w+\}", ja[key])), key
+
+
+def test_every_cause_of_an_error_is_explained_in_japanese() -> None:
+    # English is the error table itself.
+    assert {f"reason.{reason}" for reason in Reason} <= set(words("ja"))
+    assert not any(key.startswith("reason.") for key in words("en"))
 
 
 def test_the_japanese_is_japanese() -> None:
@@ -82,3 +90,40 @@ def test_no_text_can_end_the_data_block() -> None:
 
 def test_sizes_are_for_people() -> None:
     assert [size(n) for n in (0, 999, 1000, 19_900_000_000)] == ["0 B", "999 B", "1.0 KB", "19.9 GB"]
+
+
+def pipeline(state: str, stage: str, **spec: object) -> dict[str, object]:
+    return {
+        "kind": "pipeline",
+        "state": f"JOB_STATE_{state}",
+        "spec_json": json.dumps({"model": "manual", "evaluate": True, "activate": True} | spec),
+        "progress": {"stage": stage, "message": "manual:v2"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("job", "shown"),
+    [
+        (
+            pipeline("RUNNING", "convert", dataset_id="d"),
+            "train:done convert:now publish: evaluate: activate:",
+        ),
+        (pipeline("FAILED", "publish", newest=True), "convert:done publish:failed evaluate: activate:"),
+        (pipeline("SUCCEEDED", "done", release_id="manual:v1", evaluate=False), "publish:done activate:done"),
+        (pipeline("PENDING", "", base_only=True, activate=False), "convert: publish: evaluate:"),
+    ],
+)
+def test_a_pipelines_stages_are_those_that_it_was_asked_for(job: dict[str, object], shown: str) -> None:
+    assert " ".join(f"{name}:{how}" for name, how in stages(job)) == shown
+
+
+def test_a_job_says_what_it_is_about() -> None:
+    assert subject(pipeline("RUNNING", "train")) == "manual"
+    assert subject(pipeline("SUCCEEDED", "done")) == "manual:v2"
+    indexing = {"kind": "indexing", "state": "JOB_STATE_RUNNING", "spec_json": '{"document_id": "abc"}'}
+    assert (subject(indexing), subject(indexing, {"abc": "manual.pdf"})) == ("abc", "manual.pdf")
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(0.4, "0秒"), (59.6, "1分0秒"), (102, "1分42秒"), (7260, "2時間1分")])
+def test_lengths_of_time_are_for_people(seconds: float, shown: str) -> None:
+    assert lasting(seconds, words("ja")) == shown

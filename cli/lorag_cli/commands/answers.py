@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from lorag_cli.commands.shared import Json, area, client
+from lorag_cli.commands.shared import Documents, Json, area, client
 from lorag_cli.output import out, print_json
 
 app = area()
@@ -19,10 +19,13 @@ def ask(
     model: Annotated[str, typer.Option(help="Ask this model or release instead of the active one.")] = "",
     top_k: Annotated[int, typer.Option(help="Passages; 0 means as configured.")] = 0,
     temperature: Annotated[float | None, typer.Option(help="Not given means as configured.")] = None,
+    document: Documents = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Withhold what the documents do not support.")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask a question; the answer streams, then the passages it could cite are named."""
     body = {"question": question, "model": model, "top_k": top_k, "temperature": temperature}
+    body |= {"document_ids": document or [], "mode": "strict" if strict else "open"}
     sources: list[dict[str, Any]] = []
     end: dict[str, Any] = {}
     pieces: list[str] = []

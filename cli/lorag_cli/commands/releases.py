@@ -19,7 +19,7 @@ app = typer.Typer(help="Releases: list, publish, activate, roll back.", no_args_
 @app.command("list")
 def release_list(as_json: Json = False) -> None:
     """List the releases, newest first; a star marks the active one."""
-    found = client().get("/releases")
+    found = client().every("/releases", "releases")
     if as_json:
         print_json(found)
         return

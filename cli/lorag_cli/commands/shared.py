@@ -19,6 +19,9 @@ Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the job to 
 Base = Annotated[str, typer.Option("--base", help="Base model: a folder below LORAG_MODEL_ROOTS, or a hub name.")]
 Quantization = Annotated[str, typer.Option("--quantization", "-q", help="Empty means Q4_K_M.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A training setting, e.g. --set r=8 --set epochs=1.")]
+Documents = Annotated[
+    list[str] | None, typer.Option("--document", help="Only the document with this id; may be given again.")
+]
 BaseOnly = Annotated[bool, typer.Option("--base-only", help="No adapter: the base as it is.")]
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lorag_cli.commands.shared import (
     Base,
+    Documents,
     Json,
     Settings,
     Wait,
@@ -74,18 +75,26 @@ def datasets(
     delete: Annotated[str, typer.Option(help="Remove the dataset with this id.")] = "",
     show: Annotated[str, typer.Option(help="Show the dataset with this id, refused lines included.")] = "",
     upload: Annotated[Path | None, typer.Option(help="Upload this file.")] = None,
+    from_documents: Annotated[
+        bool, typer.Option("--from-documents", help="Make one of the text of the indexed documents.")
+    ] = False,
+    document: Documents = None,
+    name: Annotated[str, typer.Option(help="Its name, with --from-documents.")] = "documents.jsonl",
     as_json: Json = False,
 ) -> None:
-    """List the datasets; or upload, show or remove one."""
+    """List the datasets; or upload, make, show or remove one."""
     if delete:
         client().delete(f"/datasets/{delete}")
         print_json({"deleted": delete}) if as_json else out.print(f"Deleted {delete}.")
         return
-    if upload or show:
-        found = client().upload("/datasets", upload) if upload else client().get(f"/datasets/{show}")
+    if upload or show or from_documents:
+        if from_documents:
+            found = client().post("/datasets:from-documents", {"document_ids": document or [], "name": name})
+        else:
+            found = client().upload("/datasets", upload) if upload else client().get(f"/datasets/{show}")
         print_json(found["dataset"]) if as_json else out.print_json(data=found["dataset"])
         return
-    found = client().get("/datasets")
+    found = client().every("/datasets", "datasets")
     if as_json:
         print_json(found)
     else:
@@ -108,7 +117,7 @@ def adapters(
         found = client().get(f"/adapters/{show}")
         print_json(found) if as_json else out.print_json(data=found)
         return
-    found = client().get("/adapters")
+    found = client().every("/adapters", "adapters")
     if as_json:
         print_json(found)
     else:

@@ -18,7 +18,7 @@ from lorag_gateway.access.caller import Caller, Sessions, identify
 from lorag_gateway.access.keys import Keys
 from lorag_gateway.access.keys import Scope as KeyScope
 from lorag_gateway.access.limits import Open, Rate, TooMany
-from lorag_gateway.problems import error_response
+from lorag_gateway.problems import error_response, wants_page
 from lorag_gateway.settings import GatewaySettings
 
 LOCAL = Caller("local", "this machine", KeyScope.ADMIN)
@@ -91,7 +91,9 @@ class AccessMiddleware:
         except LoragError as error:
             if status:
                 raise
-            if error.reason is Reason.KEY_MISSING and _wants_page(scope, headers):
+            if error.reason is Reason.KEY_MISSING and wants_page(
+                scope["method"], scope["path"], headers.get("accept", "")
+            ):
                 await RedirectResponse("/login", 303)(scope, receive, guarded)
             else:
                 more = {"Retry-After": str(error.seconds)} if isinstance(error, TooMany) else {}
@@ -172,9 +174,3 @@ def is_loopback(host: str) -> bool:
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else "unknown"
-
-
-def _wants_page(scope: Scope, headers: Headers) -> bool:
-    if scope["method"] != "GET" or scope["path"].startswith(("/api/", "/v1/")):
-        return False
-    return "text/html" in headers.get("accept", "")

@@ -187,3 +187,12 @@ class PreviewTrainingBody(TrainingBody):
     """A training to look into."""
 
     example_count: Int32 = Field(default=0, description="Examples to show; 0 means 3, at most 20.")
+
+
+class DocumentsBody(Body):
+    """Documents whose text becomes a dataset."""
+
+    document_ids: list[str] = Field(default=[], description="In this order; empty means every searchable document.")
+    name: str = Field(
+        default="documents.jsonl", description="Of the dataset, for people.", min_length=1, examples=["manuals.jsonl"]
+    )

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
+from lorag_gateway.pages import jobs_shown
 from lorag_gateway.pages.static_files import missing_libraries
 
 HERE = Path(__file__).parent
@@ -32,9 +33,18 @@ NAVIGATION = (
 
 @cache
 def words(language: str) -> dict[str, str]:
-    """Every text of the pages in a language."""
+    """Every text of the pages in a language; `reason.<REASON>` where the error table's own is in another."""
     found: dict[str, str] = json.loads((HERE / "words" / f"{language}.json").read_text(encoding="utf-8"))
+    reasons = HERE / "words" / f"reasons.{language}.json"
+    if reasons.exists():
+        found |= {f"reason.{k}": v for k, v in json.loads(reasons.read_text(encoding="utf-8")).items()}
     return found
+
+
+@cache
+def sample(language: str) -> str:
+    """A dataset of a few examples, to learn the form from."""
+    return (STATIC / "samples" / f"{language}.jsonl").read_text(encoding="utf-8")
 
 
 def language_of(request: Request) -> str:
@@ -95,6 +105,13 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"size": size, "state": state, "moment": moment, "embedded": embedded}
+    environment.filters |= {
+        "asked": jobs_shown.asked,
+        "subject": jobs_shown.subject,
+        "stages": jobs_shown.stages,
+        "lasted": jobs_shown.lasted,
+        "lasting": jobs_shown.lasting,
+    }
     return environment
 
 

@@ -14,15 +14,19 @@ from lorag.indexer.v1 import indexer_pb2
 from lorag.qa.v1 import qa_pb2
 from lorag.trainer.v1 import trainer_pb2
 from lorag_common.errors import LoragError, Reason
+from lorag_common.resolve import local_base_models
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
 from lorag_gateway.bodies.releases import EstimateConversionBody
+from lorag_gateway.bodies.shared import PageToken
 from lorag_gateway.bodies.training import EstimateTrainingBody, PreviewTrainingBody
-from lorag_gateway.pages.rendering import render
+from lorag_gateway.job_lists import list_jobs
+from lorag_gateway.pages.jobs_shown import asked
+from lorag_gateway.pages.rendering import language_of, render, sample
 from lorag_gateway.routes import releases as releases_api
 from lorag_gateway.routes import training as training_api
 from lorag_gateway.routes.deps import AuditDep, JobsDep, KeysDep, ServicesDep, SettingsDep
-from lorag_gateway.routes.jobs import job_now, newest_jobs
+from lorag_gateway.routes.jobs import job_now
 from lorag_gateway.routes.system import measure
 from lorag_gateway.services import Services
 from lorag_gateway.wire import to_json
@@ -56,13 +60,18 @@ async def _config(services: Services) -> Found:
     return await _ask(services, "qa", "GetConfig", qa_pb2.GetConfigRequest())
 
 
-async def _documents(services: Services) -> Found:
-    return await _ask(services, "indexer", "ListDocuments", indexer_pb2.ListDocumentsRequest(page_size=SHOWN))
+async def _documents(services: Services, token: str = "") -> Found:
+    request = indexer_pb2.ListDocumentsRequest(page_size=SHOWN, page_token=token)
+    return await _ask(services, "indexer", "ListDocuments", request)
 
 
 async def _releases(services: Services) -> Found:
+    return await _ask(services, "converter", "ListReleases", converter_pb2.ListReleasesRequest(page_size=SHOWN))
+
+
+async def _measured(services: Services) -> Found:
     """Releases with their certificates and evaluations read."""
-    found = await _ask(services, "converter", "ListReleases", converter_pb2.ListReleasesRequest(page_size=SHOWN))
+    found = await _releases(services)
     for release in found.get("releases", []):
         release["certificate"] = json.loads(release["certificate_json"] or "{}")
 
@@ -81,7 +90,7 @@ async def overview(request: Request, services: ServicesDep, jobs: JobsDep, setti
         services.health(),
         _config(services),
         asyncio.to_thread(measure, settings),
-        newest_jobs(services, jobs, LATEST),
+        list_jobs(services, jobs, LATEST),
         _documents(services),
         _releases(services),
     )
@@ -94,15 +103,36 @@ async def overview(request: Request, services: ServicesDep, jobs: JobsDep, setti
         latest=latest,
         documents=documents,
         releases=listed,
+        names=_names(documents),
     )
 
 
+def _names(documents: Found) -> dict[str, str]:
+    """Document id -> name, for jobs that are about documents."""
+    return {d["id"]: d["name"] for d in documents.get("documents", [])}
+
+
 @router.get("/training")
-async def training(request: Request, services: ServicesDep, jobs: JobsDep) -> Response:
+async def training(request: Request, services: ServicesDep, jobs: JobsDep, settings: SettingsDep) -> Response:
     """Data, preview, estimate, start, live chart."""
-    datasets, running = await asyncio.gather(_datasets(services), newest_jobs(services, jobs, SHOWN))
+    datasets, documents, adapters, listed, running = await asyncio.gather(
+        _datasets(services),
+        _documents(services),
+        _adapters(services),
+        _releases(services),
+        list_jobs(services, jobs, SHOWN),
+    )
     work = [j for j in running["jobs"] if j["kind"] in ("training", "pipeline")][:1]
-    return render(request, "training.html", datasets=datasets, work=work, knobs=trainer_pb2.TrainingSettings.DESCRIPTOR)
+    used = [*adapters.get("adapters", []), *listed.get("releases", [])]
+    return render(
+        request,
+        "training.html",
+        datasets=datasets,
+        documents=documents,
+        bases=sorted({*local_base_models(settings), *(found["base_model"] for found in used)}),
+        sample=sample(language_of(request)),
+        work=work,
+    )
 
 
 @router.get("/parts/datasets")
@@ -130,14 +160,14 @@ async def training_estimate_part(request: Request, body: EstimateTrainingBody, s
 @router.get("/models")
 async def models(request: Request, services: ServicesDep) -> Response:
     """Adapters, releases side by side, and the way from one to the other."""
-    adapters, listed, config = await asyncio.gather(_adapters(services), _releases(services), _config(services))
+    adapters, listed, config = await asyncio.gather(_adapters(services), _measured(services), _config(services))
     return render(request, "models.html", adapters=adapters, releases=listed, config=config)
 
 
 @router.get("/parts/releases")
 async def releases_part(request: Request, services: ServicesDep) -> Response:
     """Releases side by side."""
-    listed, config = await asyncio.gather(_releases(services), _config(services))
+    listed, config = await asyncio.gather(_measured(services), _config(services))
     return render(request, "parts/releases.html", releases=listed, config=config)
 
 
@@ -156,15 +186,16 @@ async def conversion_estimate_part(request: Request, body: EstimateConversionBod
 
 
 @router.get("/documents")
-async def documents_page(request: Request, services: ServicesDep) -> Response:
+async def documents_page(request: Request, services: ServicesDep, page_token: PageToken = "") -> Response:
     """Upload and list."""
-    return render(request, "documents.html", documents=await _documents(services))
+    documents, config = await asyncio.gather(_documents(services, page_token), _config(services))
+    return render(request, "documents.html", documents=documents, config=config, token=page_token)
 
 
 @router.get("/parts/documents")
-async def documents_part(request: Request, services: ServicesDep) -> Response:
+async def documents_part(request: Request, services: ServicesDep, page_token: PageToken = "") -> Response:
     """The list of documents."""
-    return render(request, "parts/documents.html", documents=await _documents(services))
+    return render(request, "parts/documents.html", documents=await _documents(services, page_token))
 
 
 @router.get("/documents/{document_id}")
@@ -175,11 +206,13 @@ async def document_page(
     page: Annotated[int, Query(ge=1, lt=2**31)] = 1,
     start: Annotated[int, Query(ge=0, lt=2**31)] = 0,
     end: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+    page_token: PageToken = "",
 ) -> Response:
     """One page of a document, a passage of it marked."""
+    listed = indexer_pb2.ListPagesRequest(document_id=document_id, page_size=SHOWN, page_token=page_token)
     document, pages = await asyncio.gather(
         _ask(services, "indexer", "GetDocument", indexer_pb2.GetDocumentRequest(id=document_id)),
-        _ask(services, "indexer", "ListPages", indexer_pb2.ListPagesRequest(document_id=document_id, page_size=SHOWN)),
+        _ask(services, "indexer", "ListPages", listed),
     )
     problem = document.get("problem")
     status = 404 if problem and problem["reason"] == Reason.DOCUMENT_NOT_FOUND else 200
@@ -215,30 +248,31 @@ async def ask(request: Request, services: ServicesDep) -> Response:
 
 
 @router.get("/jobs")
-async def jobs_page(request: Request, services: ServicesDep, jobs: JobsDep) -> Response:
+async def jobs_page(request: Request, services: ServicesDep, jobs: JobsDep, page_token: PageToken = "") -> Response:
     """All jobs."""
-    return render(request, "jobs.html", latest=await newest_jobs(services, jobs, 50))
+    latest, documents = await asyncio.gather(list_jobs(services, jobs, 50, page_token), _documents(services))
+    return render(request, "jobs.html", latest=latest, names=_names(documents), token=page_token)
 
 
 @router.get("/parts/jobs")
-async def jobs_part(request: Request, services: ServicesDep, jobs: JobsDep) -> Response:
+async def jobs_part(request: Request, services: ServicesDep, jobs: JobsDep, page_token: PageToken = "") -> Response:
     """The list of jobs."""
-    return render(request, "parts/jobs.html", latest=await newest_jobs(services, jobs, 50))
+    latest, documents = await asyncio.gather(list_jobs(services, jobs, 50, page_token), _documents(services))
+    return render(request, "parts/jobs.html", latest=latest, names=_names(documents))
+
+
+@router.get("/parts/jobs/{job_id}")
+async def job_part(request: Request, job_id: str, services: ServicesDep, jobs: JobsDep) -> Response:
+    """One job's card."""
+    return render(request, "parts/job.html", job=await job_now(job_id, services, jobs))
 
 
 @router.get("/jobs/{job_id}")
 async def job_page(request: Request, job_id: str, services: ServicesDep, jobs: JobsDep) -> Response:
     """One job: progress, chart, log."""
-    job = await job_now(job_id, services, jobs)
-    spec = json.dumps(_given(json.loads(job["spec_json"] or "{}")), indent=2, ensure_ascii=False)
-    return render(request, "job.html", job=job, spec=spec)
-
-
-def _given(value: Any) -> Any:
-    """A job's settings without those that were left open."""
-    if isinstance(value, dict):
-        return {k: found for k, v in value.items() if (found := _given(v)) not in (None, "", [], {})}
-    return value
+    job, documents = await asyncio.gather(job_now(job_id, services, jobs), _documents(services))
+    spec = json.dumps(asked(job), indent=2, ensure_ascii=False)
+    return render(request, "job.html", job=job, spec=spec, names=_names(documents))
 
 
 @router.get("/settings")

@@ -11,6 +11,7 @@ from lorag.indexer.v1 import indexer_pb2 as pb
 from lorag_common.errors import LoragError, Reason
 from lorag_gateway.bodies.documents import DocumentBody
 from lorag_gateway.bodies.shared import Int32, PageSize, PageToken, timestamp
+from lorag_gateway.document_text import pages
 from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import ServicesDep
 from lorag_gateway.upload import OPENAPI_BODY, drain, file_messages
@@ -22,6 +23,10 @@ RENDER_SECONDS = 60.0
 _MISSING = errors(Reason.DOCUMENT_NOT_FOUND)
 _IMAGE: dict[int | str, Any] = {
     200: {"description": "The page.", "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+_TEXT: dict[int | str, Any] = {
+    200: {"description": "The text.", "content": {"text/plain": {"schema": {"type": "string"}}}}
 }
 
 
@@ -88,6 +93,13 @@ async def list_pages(
     """What became of each page: how its text was read and how good it is."""
     request = pb.ListPagesRequest(document_id=document_id, page_size=page_size, page_token=page_token)
     return json_response(await services.call("indexer", services.indexer.ListPages, request))
+
+
+@router.get("/documents/{document_id}/text", responses=_TEXT | _MISSING, response_class=Response)
+async def document_text(document_id: str, services: ServicesDep) -> Response:
+    """The text of a document as it was read, a form feed between two pages."""
+    text = "\f".join([page async for page in pages(services, document_id)])
+    return Response(text, media_type="text/plain; charset=utf-8")
 
 
 @router.get(

@@ -15,8 +15,9 @@ from lorag.jobs.v1 import jobs_pb2 as pb
 from lorag_common.errors import LoragError, Reason
 from lorag_common.job_servicer import events_to_proto, job_to_proto, log_to_proto
 from lorag_common.jobs import Jobs
+from lorag_gateway import job_lists
 from lorag_gateway.bodies.pipelines import PipelineBody
-from lorag_gateway.bodies.shared import IdempotencyKey, Int32, PageSize
+from lorag_gateway.bodies.shared import IdempotencyKey, Int32, PageSize, PageToken
 from lorag_gateway.pipeline import KIND
 from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import JobsDep, ServicesDep, WatchingDep
@@ -30,9 +31,10 @@ _MISSING = errors(Reason.JOB_NOT_FOUND)
 
 
 class JobList(BaseModel):
-    """The newest jobs."""
+    """A page of jobs."""
 
     jobs: list[schema_of(pb.Job)]  # type: ignore[valid-type]
+    next_page_token: str = Field(description="Empty on the last page.")
     unavailable: list[str] = Field(description="Services that did not answer; their jobs are missing.")
 
 
@@ -53,33 +55,11 @@ async def list_jobs(
     services: ServicesDep,
     jobs: JobsDep,
     page_size: PageSize = 0,
+    page_token: PageToken = "",
     kind: Annotated[str, Query(description="Only jobs of this kind.")] = "",
 ) -> Response:
-    """The newest jobs of all services; `unavailable` names services that did not answer."""
-    return JSONResponse(await newest_jobs(services, jobs, page_size or 50, kind))
-
-
-async def newest_jobs(services: Services, jobs: Jobs, size: int, kind: str = "") -> dict[str, Any]:
-    """`jobs`, newest first, and `unavailable`."""
-    unavailable: list[str] = []
-
-    async def of(name: str) -> list[dict[str, Any]]:
-        request = pb.ListJobsRequest(page_size=size, kind=kind)
-        try:
-            page = await services.call(name, services.jobs[name].ListJobs, request)
-        except LoragError as error:
-            if error.reason not in (Reason.SERVICE_UNAVAILABLE, Reason.DEADLINE):
-                raise
-            unavailable.append(name)
-            return []
-        return [to_json(job) for job in page.jobs]
-
-    own = [] if kind not in ("", KIND) else await asyncio.to_thread(jobs.list, "", size)
-    found = [to_json(job_to_proto(record)) for record in own]
-    for part in await asyncio.gather(*map(of, services.jobs)):
-        found += part
-    found.sort(key=lambda job: job.get("create_time", ""), reverse=True)
-    return {"jobs": found[:size], "unavailable": sorted(unavailable)}
+    """The jobs of all services, newest first; `unavailable` names services that did not answer."""
+    return JSONResponse(await job_lists.list_jobs(services, jobs, page_size or 50, page_token, kind))
 
 
 @router.get("/jobs/{job_id}", response_model=schema_of(pb.GetJobResponse), responses=_MISSING)

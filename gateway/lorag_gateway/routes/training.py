@@ -12,7 +12,8 @@ from lorag_common.errors import LoragError, Reason
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
 from lorag_gateway.bodies.shared import IdempotencyKey, PageSize, PageToken
-from lorag_gateway.bodies.training import EstimateTrainingBody, PreviewTrainingBody, TrainingBody
+from lorag_gateway.bodies.training import DocumentsBody, EstimateTrainingBody, PreviewTrainingBody, TrainingBody
+from lorag_gateway.document_text import dataset_messages
 from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import ServicesDep
 from lorag_gateway.upload import OPENAPI_BODY, drain, file_messages
@@ -46,6 +47,19 @@ async def upload_dataset(request: Request, services: ServicesDep) -> Response:
     except LoragError:
         await drain(request)
         raise
+
+
+@router.post(
+    "/datasets:from-documents",
+    response_model=schema_of(pb.UploadDatasetResponse),
+    status_code=201,
+    responses=errors(Reason.DOCUMENT_NOT_FOUND, Reason.INDEX_EMPTY, Reason.DISK_FULL),
+)
+async def dataset_from_documents(services: ServicesDep, body: DocumentsBody | None = None) -> Response:
+    """Make a dataset of plain text from the indexed documents, an example a document; the same text is stored once."""
+    given = body or DocumentsBody()
+    messages = dataset_messages(services, given.document_ids, given.name)
+    return json_response(await services.upload("trainer", services.trainer.UploadDataset, messages), 201)
 
 
 @router.get("/datasets", response_model=schema_of(pb.ListDatasetsResponse))

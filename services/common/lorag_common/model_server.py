@@ -6,9 +6,11 @@ Both classes give the client's own replies and turn its errors into the one erro
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -27,6 +29,12 @@ Vectors: TypeAlias = list[list[float]]
 """One row a text, each of the model's dimension."""
 # Reading has no limit: the first token of a 32B model on a busy CPU may take minutes.
 TIMEOUT = httpx.Timeout(None, connect=CONNECT_SECONDS)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The system's certificates, read once: a client is made for every answer, and reading them takes 60 ms."""
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ class ModelServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = ollama.Client(host=url, timeout=TIMEOUT)
+        self._client = ollama.Client(host=url, timeout=TIMEOUT, verify=_trust())
 
     def reachable(self) -> bool:
         """Whether something that speaks Ollama's API answers."""
@@ -231,7 +239,7 @@ class AsyncModelServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = ollama.AsyncClient(host=url, timeout=TIMEOUT)
+        self._client = ollama.AsyncClient(host=url, timeout=TIMEOUT, verify=_trust())
 
     async def show(self, model: str) -> ollama.ShowResponse:
         """What the server knows of a model. MODEL_NOT_FOUND."""

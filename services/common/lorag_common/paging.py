@@ -18,7 +18,7 @@ class Page(NamedTuple):
 
     def next_token(self, fetched: int) -> str:
         """Token of the next page, given that `size + 1` rows were asked for and `fetched` came; empty on the last."""
-        return _encode(self.offset + self.size) if fetched > self.size else ""
+        return token_of(self.offset + self.size) if fetched > self.size else ""
 
 
 def page_of(size: int, token: str) -> Page:
@@ -32,7 +32,8 @@ def page_of(size: int, token: str) -> Page:
     return Page(min(size or DEFAULT_SIZE, MAX_SIZE), _decode(token) if token else 0)
 
 
-def _encode(offset: int) -> str:
+def token_of(offset: int) -> str:
+    """The token of the page that begins after `offset` rows."""
     return base64.urlsafe_b64encode(f"o{offset}".encode()).decode()
 
 

@@ -9,6 +9,7 @@ from lorag_common.settings import ServiceSettings
 
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"]
 """What is fetched of a hub repository: weights, configuration and tokenizer, no code."""
+NAMED = 8
 SMALL_FILES = [pattern for pattern in HUB_FILES if "safetensors" not in pattern]
 
 
@@ -19,6 +20,11 @@ def below_roots(name: str, settings: ServiceSettings, marker: str) -> Path | Non
         if path.is_relative_to(root.resolve()) and (path / marker).is_file():
             return path
     return None
+
+
+def local_base_models(settings: ServiceSettings) -> list[str]:
+    """The folders right below the model roots that hold a model, by name."""
+    return sorted({c.parent.name for root in settings.model_roots for c in root.glob("*/config.json")})
 
 
 def resolve_base_model(name: str, settings: ServiceSettings, *, download: bool = False, weights: bool = True) -> Path:
@@ -73,10 +79,14 @@ def require_base_model(name: str, settings: ServiceSettings) -> None:
 
 
 def _not_found(name: str, settings: ServiceSettings, more: str = "") -> LoragError:
-    roots = ", ".join(str(r) for r in settings.model_roots)
+    # What is there helps more than where: the folders' own paths are nobody's business beyond this machine.
+    found = local_base_models(settings)
+    there = (
+        f"There are: {', '.join(found[:NAMED])}{', …' if len(found) > NAMED else ''}." if found else "There is none."
+    )
     return LoragError(
         Reason.BASE_MODEL_NOT_FOUND,
-        f"No base model '{name}': no such folder with a config.json below the model roots ({roots}), and not in the "
-        f"hub cache.{more}",
+        f"No base model '{name}': no such folder with a config.json below the model roots, and not in the hub cache. "
+        f"{there}{more}",
         field="base_model",
     )

@@ -23,6 +23,7 @@ from lorag_trainer.render import CLOSE, IGNORED, OPEN, Renderer, Row
 
 MAX_EXAMPLES, DEFAULT_EXAMPLES = 20, 3
 BUCKETS = 12
+BROKEN, UTF8_BYTES = "\ufffd", 4
 TIMEOUT_SECONDS = 300
 
 
@@ -144,8 +145,20 @@ def _squeezed(text: str) -> str:
 
 
 def _tokens(tokenizer: Any, row: Row) -> list[tuple[int, str, bool]]:
-    pairs = zip(row["input_ids"], row["labels"], strict=True)
-    return [(i, tokenizer.decode([i], skip_special_tokens=False), label != IGNORED) for i, label in pairs]
+    """[id, text, learned] of each token; a character that several tokens spell stands at the last of them."""
+    found: list[tuple[int, str, bool]] = []
+    held: list[int] = []
+    for i, label in zip(row["input_ids"], row["labels"], strict=True):
+        held.append(i)
+        text = tokenizer.decode(held, skip_special_tokens=False)
+        # UTF-8 has at most four bytes a character, and a token at least one: what is broken after four stays broken.
+        whole = not text.endswith(BROKEN) or len(held) == UTF8_BYTES
+        found.append((i, text if whole else "", label != IGNORED))
+        if whole:
+            held = []
+    if held:  # a sequence that was cut within a character
+        found[-1] = (found[-1][0], tokenizer.decode(held, skip_special_tokens=False), found[-1][2])
+    return found
 
 
 def _main() -> None:

@@ -4,7 +4,7 @@ export const words = JSON.parse(document.getElementById("words").textContent);
 
 /** A text of this page's language, `{name}`s filled in. */
 export function word(key, values = {}) {
-  return (words[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return (words[key] ?? key.split(".").pop()).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** What went wrong and what to do about it, as the API says it. */
@@ -23,6 +23,12 @@ async function problemOf(response) {
   } catch {
     return new Problem({ detail: `HTTP ${response.status}` }, response.status);
   }
+}
+
+/** A problem for a person: in their language where the words have it, then as the API says it. */
+export function explained({ reason = "", message = "", remedy = "" }) {
+  const known = words[`reason.${reason}`];
+  return known ? `${known} (${message})` : [message, remedy].filter(Boolean).join(" ");
 }
 
 /** One call; JSON in, and JSON or HTML out. */
@@ -82,7 +88,7 @@ export function toast(text, kind = "") {
 export function complain(error) {
   if (error.name === "AbortError") return;
   console.info("not done:", error.message);
-  toast([error.message, error.remedy].filter(Boolean).join(" "), "bad");
+  toast(explained(error), "bad");
 }
 
 /** Run an action of a button, which waits meanwhile. */
@@ -149,6 +155,13 @@ export function upload(address, file, progress) {
     form.append("file", file);
     request.send(form);
   });
+}
+
+/** A length of time for people. */
+export function lasting(seconds) {
+  const [s, m, h] = [Math.round(seconds) % 60, Math.floor(Math.round(seconds) / 60) % 60, Math.floor(Math.round(seconds) / 3600)];
+  if (h) return word("lasted.hours", { h, m });
+  return m ? word("lasted.minutes", { m, s }) : word("lasted.seconds", { s });
 }
 
 /** Times in the visitor's own zone. */

@@ -1,6 +1,6 @@
 // Theme, language, and what buttons and drop zones of any page do.
 
-import { busy, call, complain, localTimes, refresh, toast, upload, word } from "./api.js";
+import { busy, call, explained, localTimes, refresh, toast, upload, word } from "./api.js";
 import { addJob } from "./jobs.js";
 
 const THEMES = ["auto", "light", "dark"];
@@ -31,8 +31,16 @@ document.addEventListener("click", (event) => {
   busy(button, async () => {
     const deletes = button.dataset.delete !== undefined;
     const body = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
-    const found = await call(deletes ? "DELETE" : "POST", button.dataset.delete ?? button.dataset.post, body);
-    if (button.dataset.jobInto && found.job) addJob(document.querySelector(button.dataset.jobInto), found.job);
+    let found;
+    try {
+      found = await call(deletes ? "DELETE" : "POST", button.dataset.delete ?? button.dataset.post, body);
+    } catch (error) {
+      // A release that was measured to be worse is activated only by a person who has read so.
+      const question = button.dataset.unlessWorse;
+      if (error.reason !== "RELEASE_WORSE" || !question || !confirm(`${question}\n\n${error.message}`)) throw error;
+      found = await call("POST", button.dataset.post, { ...body, force: true });
+    }
+    if (button.dataset.jobInto && found.job) await addJob(document.querySelector(button.dataset.jobInto), found.job);
     if (button.dataset.then === "reload") location.reload();
     else if (button.dataset.then) await refresh(document.querySelector(button.dataset.then));
     if (deletes || button.dataset.done) toast(button.dataset.done ?? word("deleted"));
@@ -78,10 +86,9 @@ async function sendOne(zone, list, file) {
     zone.dispatchEvent(new CustomEvent("uploaded", { bubbles: true, detail: found }));
   } catch (error) {
     bar.remove();
-    name.textContent = `${file.name}: ${error.message} ${error.remedy ?? ""}`;
-    name.className = "notice bad";
+    name.textContent = `${file.name}: ${explained(error)}`;
+    item.className = "notice bad";
     item.setAttribute("role", "alert");
-    complain(error);
   }
 }
 

@@ -1,6 +1,6 @@
 // Questions: the answer streams, citations open the page with the passage marked.
 
-import { call, complain, events, json, word } from "./api.js";
+import { busy, call, complain, events, explained, json, toast, word } from "./api.js";
 import { write } from "./markdown.js";
 
 const talk = document.getElementById("talk");
@@ -18,6 +18,8 @@ const make = (tag, name = "", text = "") => {
   return element;
 };
 
+const where = (source) => word("place", { name: source.document_name, page: source.page });
+
 function turn(kind, label) {
   const element = make("article", `turn ${kind}`);
   element.setAttribute("aria-label", label);
@@ -30,12 +32,12 @@ function open(source) {
   const image = document.getElementById("source-image");
   image.hidden = false;
   image.nextElementSibling.hidden = true;
-  image.alt = `${source.document_name}, ${word("page")} ${source.page}`;
+  image.alt = where(source);
   image.src = `/api/v1/documents/${source.document_id}/pages/${source.page}/image?${new URLSearchParams(span)}`;
   document.getElementById("source-h").textContent = image.alt;
   document.getElementById("source-text").textContent = source.quote ?? source.text;
-  const where = new URLSearchParams({ page: source.page, start: source.span_start, end: source.span_end });
-  document.getElementById("source-link").href = `/documents/${source.document_id}?${where}`;
+  const at = new URLSearchParams({ page: source.page, start: source.span_start, end: source.span_end });
+  document.getElementById("source-link").href = `/documents/${source.document_id}?${at}`;
   dialog.showModal();
 }
 
@@ -47,7 +49,7 @@ document.getElementById("source-image").addEventListener("error", (event) => {
 function cite(source, text) {
   const button = make("button", "cite", text);
   button.type = "button";
-  button.title = `${source.document_name}, ${word("page")} ${source.page}`;
+  button.title = where(source);
   button.setAttribute("aria-label", `[${source.number ?? ""}] ${button.title}`);
   button.addEventListener("click", () => open(source));
   return button;
@@ -67,15 +69,16 @@ function linkMarks(element, sources) {
   }
 }
 
-function details(answer, sources, end) {
+function details(answer, said, sources, end) {
   if (sources.sources.length) {
     const list = make("div", "cites");
     list.setAttribute("aria-label", word("ask.sources"));
     list.setAttribute("role", "group");
     for (const s of sources.sources) {
       const cited = end.cited.includes(s.number);
-      if (cited || !end.cited.length) list.append(cite(s, `${s.number} ${s.document_name}, ${word("page")} ${s.page}`));
+      if (cited || !end.cited.length) list.append(cite(s, `${s.number} ${where(s)}`));
     }
+    if (said) list.append(copier(said, sources.sources, end.cited));
     answer.append(list);
   }
   if (end.refusal) answer.append(make("p", "notice warn", end.refusal));
@@ -95,7 +98,7 @@ function details(answer, sources, end) {
         // Overlapping passages of a page are one place to a reader.
         if (shown.has(`${c.document_id} ${c.page}`)) continue;
         shown.add(`${c.document_id} ${c.page}`);
-        line.append(cite(c, `${c.document_name}, ${word("page")} ${c.page}`));
+        line.append(cite(c, where(c)));
       }
       if (s.reason) line.append(make("span", "muted", ` ${s.reason}`));
       list.append(line);
@@ -109,7 +112,7 @@ function details(answer, sources, end) {
   for (const notice of sources.notices ?? []) found.append(make("p", "notice warn", notice));
   for (const s of sources.sources) {
     const hit = make("div", "hit");
-    hit.append(cite(s, String(s.number)), make("b", "", ` ${s.document_name}, ${word("page")} ${s.page} `));
+    hit.append(cite(s, String(s.number)), make("b", "", ` ${where(s)} `));
     hit.append(make("span", "muted", `${word("ask.score")} ${s.score.toFixed(3)}`), make("blockquote", "", s.text));
     if (s.suspicious) hit.append(make("p", "notice warn", word("ask.suspicious")));
     found.append(hit);
@@ -117,6 +120,20 @@ function details(answer, sources, end) {
   const seconds = { first: end.first_token_seconds.toFixed(2), total: end.total_seconds.toFixed(2) };
   found.append(make("p", "muted", `${word("ask.tokens", { sent: end.prompt_tokens, answer: end.answer_tokens })} · ${word("ask.timing", seconds)} · ${end.model}`));
   answer.append(found);
+}
+
+/** A button that copies an answer with the places that it cites, ready for a mail. */
+function copier(said, sources, cited) {
+  const button = make("button", "small copy", word("ask.copy"));
+  button.type = "button";
+  const places = sources.filter((s) => cited.includes(s.number)).map((s) => `[${s.number}] ${where(s)}`);
+  button.addEventListener("click", () =>
+    busy(button, async () => {
+      await navigator.clipboard.writeText([said.trim(), "", ...places].join("\n").trim());
+      toast(word("ask.copied"));
+    }),
+  );
+  return button;
 }
 
 async function ask(asked) {
@@ -150,14 +167,14 @@ async function ask(asked) {
         linkMarks(text, sources.sources);
       } else if (name === "end") {
         answer.dataset.ended = "yes";
-        details(answer, sources, data);
+        details(answer, said, sources, data);
       }
     }
     history = [...history, { role: "user", text: asked }, { role: "assistant", text: said }];
   } catch (error) {
     if (error.name === "AbortError") answer.append(make("p", "muted", word("ask.stopped")));
     else {
-      const note = make("p", "notice bad", [error.message, error.remedy].filter(Boolean).join(" "));
+      const note = make("p", "notice bad", explained(error));
       note.setAttribute("role", "alert");
       answer.append(note);
     }
@@ -194,19 +211,26 @@ document.getElementById("anew").addEventListener("click", () => {
 
 document.getElementById("search").addEventListener("click", async () => {
   const query = question.value.trim();
-  if (!query) return;
+  if (!query) {
+    question.focus();
+    return;
+  }
   const { legs, top_k, document_ids } = json(form);
   try {
     const found = await call("POST", "/api/v1/search", { query, mode: legs, top_k: top_k ?? 0, document_ids: document_ids ?? [] });
     const result = turn("model", word("ask.hits"));
     result.append(make("h2", "", `${word("ask.hits")}: ${query}`));
-    for (const notice of found.notices ?? []) result.append(make("p", "notice warn", `${notice.message} ${notice.remedy}`));
+    for (const notice of found.notices ?? []) result.append(make("p", "notice warn", explained(notice)));
     if (!found.hits.length) result.append(make("p", "muted", word("ask.no_hits")));
     found.hits.forEach((hit, i) => {
       const shown = make("div", "hit");
-      shown.append(cite({ ...hit, number: i + 1 }, String(i + 1)), make("b", "", ` ${hit.document_name}, ${word("page")} ${hit.page} `));
-      const ranks = word("ask.ranks", { keyword: hit.keyword_rank || "—", vector: hit.vector_rank || "—" });
-      shown.append(make("span", "muted", `${word("ask.score")} ${hit.score.toFixed(3)} · ${ranks}`), make("blockquote", "", hit.text));
+      shown.append(cite({ ...hit, number: i + 1 }, String(i + 1)), make("b", "", ` ${where(hit)} `));
+      const ranks = [
+        hit.keyword_rank && word("ask.rank.keyword", { n: hit.keyword_rank }),
+        hit.vector_rank && word("ask.rank.vector", { n: hit.vector_rank }),
+      ];
+      const facts = [`${word("ask.score")} ${hit.score.toFixed(3)}`, ...ranks].filter(Boolean).join(" · ");
+      shown.append(make("span", "muted", facts), make("blockquote", "", hit.text));
       result.append(shown);
     });
     result.scrollIntoView({ block: "nearest" });

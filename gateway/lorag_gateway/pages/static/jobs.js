@@ -1,6 +1,6 @@
 // Jobs: one event stream for all jobs of a page, which comes back by itself when the gateway does.
 
-import { busy, call, localTimes, refresh, word } from "./api.js";
+import { busy, call, complain, explained, lasting, localTimes, refresh, word, words } from "./api.js";
 import { Chart } from "./chart.js";
 
 const FINAL = ["succeeded", "failed", "cancelled"];
@@ -35,18 +35,13 @@ export function watchAll() {
   });
 }
 
-/** Put a new job's card on the page. */
-export function addJob(into, job) {
-  const card = document.getElementById("job-template").content.firstElementChild.cloneNode(true);
-  card.dataset.job = job.id;
-  for (const part of card.querySelectorAll("[data-chart]")) part.dataset.chart = job.id;
-  for (const part of card.querySelectorAll("[data-log]")) part.dataset.log = job.id;
-  const link = card.querySelector("h3 a");
-  link.href = `/jobs/${job.id}`;
-  link.textContent = word(`kind.${job.kind}`);
+/** Put a new job's card on the page, as the server renders it. */
+export async function addJob(into, job) {
+  const place = document.createElement("div");
+  place.innerHTML = await call("GET", `/parts/jobs/${job.id}`);
   for (const old of into.querySelectorAll(":scope > p.muted")) old.remove();
-  into.prepend(card);
-  show(job);
+  into.prepend(...place.children);
+  localTimes(into);
   watchAll();
 }
 
@@ -55,6 +50,12 @@ function prepare(card) {
   card.dataset.ready = "yes";
   card.querySelector("[data-cancel]")?.addEventListener("click", (event) =>
     busy(event.target, async () => show((await call("POST", `/api/v1/jobs/${card.dataset.job}:cancel`)).job)),
+  );
+  card.querySelector("[data-again]")?.addEventListener("click", (event) =>
+    busy(event.target, async () => {
+      const { job } = await call("POST", "/api/v1/pipelines", JSON.parse(card.dataset.asked));
+      location.href = `/jobs/${job.id}`;
+    }),
   );
   const figure = card.querySelector("[data-chart]");
   if (figure) charts.set(card.dataset.job, new Chart(figure, card.dataset.job));
@@ -80,24 +81,33 @@ function show(job) {
     const progress = job.progress ?? {};
     const bar = card.querySelector(":scope > progress");
     if (bar) {
+      bar.hidden = FINAL.includes(state);
       bar.max = progress.total || 1;
       if (progress.total) bar.value = progress.completed;
-      else if (state === "succeeded") bar.value = 1;
       else if (state === "running") bar.removeAttribute("value");
     }
     const put = (name, text) => {
       const place = card.querySelector(`[data-${name}]`);
       if (place) place.textContent = text;
     };
-    put("stage", progress.stage ?? "");
-    put("count", progress.total ? `${round(progress.completed)}/${round(progress.total)}` : "");
+    put("stage", state === "succeeded" ? "" : (words[`stage.${progress.stage}`] ?? progress.stage ?? ""));
+    put("count", progress.total && !FINAL.includes(state) ? `${round(progress.completed)}/${round(progress.total)}` : "");
     put("message", progress.message ?? "");
-    const cancel = card.querySelector("[data-cancel]");
-    if (cancel) cancel.hidden = FINAL.includes(state);
+    const left = progress.metrics?.eta_seconds;
+    put("left", left && state === "running" ? word("job.left", { time: lasting(left) }) : "");
+    if (FINAL.includes(state) && job.start_time && job.end_time) put("lasted", lasting((new Date(job.end_time) - new Date(job.start_time)) / 1000));
+    stages(card, progress.stage, state);
+    const reveal = (name, shown) => {
+      const place = card.querySelector(`[data-${name}]`);
+      if (place) place.hidden = !shown;
+    };
+    reveal("cancel", !FINAL.includes(state));
+    reveal("again", state === "failed" || state === "cancelled");
+    reveal("next", state === "succeeded");
     const error = card.querySelector("[data-error]");
     if (error && job.error) {
       error.hidden = false;
-      error.textContent = `${job.error.message} ${job.error.remedy}`;
+      error.textContent = explained(job.error);
     }
     charts.get(job.id)?.add(job.progress);
     const log = card.querySelector("details[data-log][open]");
@@ -110,11 +120,24 @@ function show(job) {
   }
 }
 
+/** The stages of a pipeline: done, the one that runs, the one that failed. */
+function stages(card, at, state) {
+  const steps = [...card.querySelectorAll(".stages li")];
+  const found = steps.findIndex((s) => s.dataset.name === at);
+  const reached = state === "succeeded" ? steps.length : Math.max(found, 0);
+  const here = { running: "now", failed: "failed", cancelled: "failed" }[state] ?? "";
+  steps.forEach((step, i) => {
+    step.className = i < reached ? "done" : i === reached ? here : "";
+    if (step.className === "now") step.setAttribute("aria-current", "step");
+    else step.removeAttribute("aria-current");
+  });
+}
+
 const round = (n) => (Number.isInteger(n) ? n : n.toFixed(1));
 
 document.addEventListener("refreshed", watchAll);
 document.addEventListener("job-ended", () => {
   const list = document.querySelector("#jobs[data-part]");
-  if (list) refresh(list).catch(() => localTimes());
+  if (list) refresh(list).catch(complain);
 });
 watchAll();

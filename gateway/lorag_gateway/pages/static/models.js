@@ -28,7 +28,7 @@ form.addEventListener("submit", (event) => {
   busy(form.querySelector("[type=submit]"), async () => {
     const found = json(form);
     const { job } = await call("POST", "/api/v1/pipelines", { ...source(found), model: found.model });
-    addJob(document.getElementById("run"), job);
+    await addJob(document.getElementById("run"), job);
   });
 });
 

@@ -27,7 +27,7 @@ on("config", async (form) => {
 
 on("reindex", async (form) => {
   const { job } = await call("POST", "/api/v1/index:reindex", json(form));
-  addJob(document.getElementById("run"), job);
+  await addJob(document.getElementById("run"), job);
 });
 
 on("explain", async (form) => {

@@ -8,6 +8,16 @@ const run = document.getElementById("run");
 
 document.addEventListener("uploaded", () => refresh(document.getElementById("datasets")).catch(complain));
 
+document.getElementById("from-documents")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const asked = json(event.target);
+  busy(event.target.querySelector("[type=submit]"), async () => {
+    const { dataset } = await call("POST", "/api/v1/datasets:from-documents", asked);
+    await refresh(document.getElementById("datasets"));
+    toast(word("training.documents.made", { name: dataset.name, count: dataset.example_count }));
+  });
+});
+
 /** What the form asks for, or nothing and a hint. */
 function wanted() {
   if (!form.reportValidity()) return null;
@@ -35,7 +45,7 @@ look("estimate", "/parts/training-estimate", "estimate-out");
 
 async function start(address, body) {
   const { job } = await call("POST", address, body);
-  addJob(run, job);
+  await addJob(run, job);
   run.scrollIntoView({ behavior: "smooth" });
 }
 
