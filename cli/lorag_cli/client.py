@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -17,6 +18,8 @@ TIMEOUT = httpx.Timeout(150.0, connect=5.0)
 # The gateway sends a comment every 15 s, so a stream that is silent for longer is dead.
 STREAM_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 RECONNECTS = 30
+# How long an answer waits for a reader that has lost its connection.
+KEEP_SECONDS = 60
 PAGE_SIZE = 200
 RECONNECT_SECONDS = 1.0
 FINAL = ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED")
@@ -94,20 +97,57 @@ class Client:
         Raises:
             CliError: a problem, or the gateway went away.
         """
+        for name, data, _, _ in self._stream(method, path, body):
+            yield name, data
+
+    def answer(self, body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The events of an answer; a connection that is lost is taken up again where it broke off.
+
+        Raises:
+            CliError: a problem, or the gateway stayed away.
+        """
+        answer_id, last, failures, ended = "", 0, 0, False
         try:
-            with self._http.stream(method, path, json=body, timeout=STREAM_TIMEOUT) as response:
+            while not ended:
+                try:
+                    if answer_id:
+                        came = self._stream("GET", f"/answers/{answer_id}/events", None, {"Last-Event-ID": str(last)})
+                    else:
+                        came = self._stream("POST", "/answers", body | {"keep_seconds": KEEP_SECONDS})
+                    for name, data, number, kept in came:
+                        last, answer_id, failures, ended = number, kept, 0, name == "end"
+                        yield name, data
+                except CliError as error:
+                    if error.code != 3 or not answer_id or failures >= RECONNECTS:
+                        raise
+                if not ended:
+                    failures += 1
+                    time.sleep(RECONNECT_SECONDS)
+        finally:
+            if answer_id and not ended:
+                with contextlib.suppress(CliError):
+                    self.delete(f"/answers/{answer_id}")
+
+    def _stream(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Iterator[tuple[str, Any, int, str]]:
+        """Name, data and number of each event, and the id under which an answer is kept."""
+        try:
+            with self._http.stream(method, path, json=body, headers=headers, timeout=STREAM_TIMEOUT) as response:
                 if response.is_error:
                     response.read()
                     raise _problem(response)
-                name = ""
+                name, number = "", 0
                 for line in response.iter_lines():
-                    if line.startswith("event: "):
+                    if line.startswith("id: "):
+                        number = int(line[4:])
+                    elif line.startswith("event: "):
                         name = line[7:]
                     elif line.startswith("data: "):
                         data = json.loads(line[6:])
                         if name == "error":
                             raise _error_of(data)
-                        yield name, data
+                        yield name, data, number, response.headers.get("Answer-Id", "")
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
 

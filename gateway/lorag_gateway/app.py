@@ -14,6 +14,7 @@ from lorag_gateway.access.audit import Audit
 from lorag_gateway.access.caller import Sessions, authorize
 from lorag_gateway.access.keys import Keys
 from lorag_gateway.access.middleware import AccessMiddleware
+from lorag_gateway.kept_answers import KeptAnswers
 from lorag_gateway.middleware import RequestIdMiddleware
 from lorag_gateway.pipeline import KIND, Pipeline
 from lorag_gateway.routes import answers, documents, jobs, keys, openai, releases, search, system, training
@@ -35,10 +36,12 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         pipeline = Pipeline(own, settings.addresses)
         app.state.jobs, app.state.services = own, Services(settings)
         app.state.watching = Watching(app.state.services, own)
+        app.state.kept_answers = KeptAnswers()
         await asyncio.to_thread(own.launch)
         try:
             yield
         finally:
+            await app.state.kept_answers.close()
             await app.state.watching.close()
             await asyncio.to_thread(own.close)
             pipeline.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from fastapi.responses import StreamingResponse
@@ -15,7 +15,8 @@ from lorag_gateway.problems import problem_of
 
 KEEPALIVE_SECONDS = 15.0
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-Event = tuple[str, Any]
+# Name, data and, where a reader may come back, the number that it comes back with.
+Event = tuple[str, Any] | tuple[str, Any, str]
 
 DESCRIPTION: dict[int | str, dict[str, Any]] = {
     200: {
@@ -33,10 +34,10 @@ DESCRIPTION: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def event_stream(events: AsyncIterator[Event]) -> StreamingResponse:
+async def event_stream(events: AsyncIterator[Event], headers: Mapping[str, str] = {}) -> StreamingResponse:
     """Answer with events. An error before the first one is raised, so that it becomes an ordinary HTTP error."""
     first = await _next(events)
-    return StreamingResponse(_lines(first, events), media_type="text/event-stream", headers=HEADERS)
+    return StreamingResponse(_lines(first, events), media_type="text/event-stream", headers={**HEADERS, **headers})
 
 
 async def _lines(first: Event | None, rest: AsyncIterator[Event]) -> AsyncIterator[str]:
@@ -69,6 +70,7 @@ async def _next(rest: AsyncIterator[Event]) -> Event | None:
     return await anext(rest, None)
 
 
-def _line(event: str, data: Any) -> str:
+def _line(event: str, data: Any, number: str = "") -> str:
     # JSON has no line breaks of its own, so one data line is enough.
-    return f"event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    head = f"id: {number}\n" if number else ""
+    return f"{head}event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -10,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 from stack import Up
 
+from lorag_demo.documents import demo_questions
+
 from .conftest import AXE, VENDOR, Visitor, visit
 
 PAGES = ("/", "/training", "/models", "/documents", "/ask", "/jobs", "/settings", "/docs", "/login")
@@ -128,6 +130,45 @@ def test_without_the_libraries_the_pages_say_so_and_work(browser: Browser, ready
         expect(page.locator(".notice.warn").first).to_contain_text("make web")
     finally:
         moved.rename(VENDOR)
+
+
+def test_an_answer_survives_a_lost_connection(browser: Browser, ready_up: Up) -> None:
+    visitor = visit(browser, ready_up.url, "en")
+    visitor.go("/ask")
+    question = next(q for q in demo_questions() if q.language == "en")
+    found = visitor.page.evaluate(
+        """async (question) => {
+          const real = window.fetch;
+          let lost = 0;
+          window.fetch = async (...asked) => {
+            const response = await real(...asked);
+            if (!String(asked[0]).includes("/answers") || lost) return response;
+            lost = 1;  // the network goes away behind the first piece
+            const reader = response.body.getReader();
+            const body = new ReadableStream({
+              async start(stream) {
+                stream.enqueue((await reader.read()).value);
+                await reader.cancel();
+                setTimeout(() => stream.error(new TypeError("network error")), 200);
+              },
+            });
+            return new Response(body, { status: response.status, headers: response.headers });
+          };
+          const { answer } = await import("/static/api.js");
+          const names = [];
+          let said = "";
+          for await (const [name, data] of answer({ question, temperature: 0, top_k: 3 }, new AbortController().signal)) {
+            names.push(name);
+            if (name === "text") said += data.text;
+          }
+          return { lost, names, said };
+        }""",
+        question.text,
+    )
+    assert found["lost"] == 1
+    assert (found["names"].count("sources"), found["names"].count("end")) == (1, 1)
+    assert question.value in found["said"]
+    visitor.check()
 
 
 def test_an_error_says_what_to_do(browser: Browser, ready_up: Up) -> None:

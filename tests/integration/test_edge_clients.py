@@ -182,6 +182,38 @@ def test_documents_become_a_dataset_and_the_same_documents_the_same_one(ready_up
     assert (missing.status_code, missing.json()["reason"]) == (404, "DOCUMENT_NOT_FOUND")
 
 
+def test_an_answer_that_lost_its_connection_goes_on_where_it_broke_off(ready_up: Up) -> None:
+    body = {"question": QUESTION.text, "temperature": 0, "top_k": 3, "keep_seconds": 30}
+    with ready_up.http.stream("POST", "/answers", json=body) as answer:
+        answer_id = answer.headers["Answer-Id"]
+        seen = _events(answer, 2)
+    with ready_up.http.stream("GET", f"/answers/{answer_id}/events", headers={"Last-Event-ID": seen[-1][0]}) as rest:
+        seen += _events(rest)
+    assert [number for number, *_ in seen] == [str(n + 1) for n in range(len(seen))], "nothing twice, nothing lost"
+    names = [name for _, name, _ in seen]
+    assert (names[0], names[-1], names.count("end")) == ("sources", "end", 1)
+    assert QUESTION.value in "".join(data["text"] for _, name, data in seen if name == "text")
+    assert ready_up.http.delete(f"/answers/{answer_id}").status_code == 204
+    gone = ready_up.http.get(f"/answers/{answer_id}/events")
+    assert (gone.status_code, gone.json()["reason"]) == (404, "ANSWER_NOT_FOUND")
+
+
+def _events(response: httpx.Response, most: int = 0) -> list[tuple[str, str, dict[str, object]]]:
+    """Number, name and data of the events, of all or the first `most`."""
+    found: list[tuple[str, str, dict[str, object]]] = []
+    number = name = ""
+    for line in response.iter_lines():
+        if line.startswith("id: "):
+            number = line[4:]
+        elif line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            found.append((number, name, json.loads(line[6:])))
+            if len(found) == most:
+                break
+    return found
+
+
 def test_all_jobs_are_listed_a_page_at_a_time(ready_up: Up) -> None:
     whole = [j["id"] for j in ready_up.http.get("/jobs", params={"page_size": 200}).json()["jobs"]]
     paged: list[str] = []

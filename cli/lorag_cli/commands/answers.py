@@ -29,7 +29,7 @@ def ask(
     sources: list[dict[str, Any]] = []
     end: dict[str, Any] = {}
     pieces: list[str] = []
-    for event, data in client().events("POST", "/answers", body):
+    for event, data in client().answer(body):
         if event == "sources":
             sources = data["sources"]
         elif event == "text":

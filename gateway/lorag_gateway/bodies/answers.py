@@ -32,6 +32,15 @@ class AnswerBody(Body):
         default="open", description="strict withholds sentences that the passages do not support."
     )
     history: list[TurnBody] = Field(default=[], description="The conversation so far, oldest first.")
+    keep_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description=(
+            "How long the answer goes on, and is kept, while nobody reads it: the response's `Answer-Id` leads back to it. "
+            "0 stops it when the connection ends."
+        ),
+    )
 
     def to_proto(self) -> pb.AnswerRequest:
         """The service's request."""

@@ -8,8 +8,9 @@ from fastapi import Depends, Request
 
 from lorag_common.jobs import Jobs
 from lorag_gateway.access.audit import Audit
-from lorag_gateway.access.caller import Sessions
+from lorag_gateway.access.caller import Caller, Sessions
 from lorag_gateway.access.keys import Keys
+from lorag_gateway.kept_answers import KeptAnswers
 from lorag_gateway.services import Services
 from lorag_gateway.settings import GatewaySettings
 from lorag_gateway.watching import Watching
@@ -50,9 +51,21 @@ def _settings(request: Request) -> GatewaySettings:
     return settings
 
 
+def _kept_answers(request: Request) -> KeptAnswers:
+    kept: KeptAnswers = request.app.state.kept_answers
+    return kept
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.scope["lorag_caller"]
+    return caller
+
+
 ServicesDep = Annotated[Services, Depends(_services)]
 JobsDep = Annotated[Jobs, Depends(_jobs)]
 WatchingDep = Annotated[Watching, Depends(_watching)]
+KeptAnswersDep = Annotated[KeptAnswers, Depends(_kept_answers)]
+CallerDep = Annotated[Caller, Depends(_caller)]
 KeysDep = Annotated[Keys, Depends(_keys)]
 SessionsDep = Annotated[Sessions, Depends(_sessions)]
 AuditDep = Annotated[Audit, Depends(_audit)]

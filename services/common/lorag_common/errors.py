@@ -90,6 +90,7 @@ class Reason(StrEnum):
     PARITY_FAILED = "PARITY_FAILED"
     RELEASE_WORSE = "RELEASE_WORSE"
     EVALUATION_NOT_FOUND = "EVALUATION_NOT_FOUND"
+    ANSWER_NOT_FOUND = "ANSWER_NOT_FOUND"
     IN_USE = "IN_USE"
     JOB_NOT_FOUND = "JOB_NOT_FOUND"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
@@ -215,6 +216,9 @@ TABLE: dict[Reason, Row] = {
         "Keep the active release, or activate it all the same (`lorag release activate NAME:vN --force`).",
     ),
     Reason.EVALUATION_NOT_FOUND: Row(Code.NOT_FOUND, "Evaluate the release first (`lorag release evaluate NAME:vN`)."),
+    Reason.ANSWER_NOT_FOUND: Row(
+        Code.NOT_FOUND, "Ask again; an answer that nobody reads is kept for a short while only."
+    ),
     Reason.JOB_NOT_FOUND: Row(Code.NOT_FOUND, "`lorag jobs` lists the jobs."),
     Reason.REQUEST_ID_REUSED: Row(Code.INVALID_ARGUMENT, "Use a new request_id for a new request."),
     Reason.JOB_FAILED: Row(Code.INTERNAL, "Read the job's log.txt in its folder, then start the job again."),

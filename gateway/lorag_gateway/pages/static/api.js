@@ -49,15 +49,8 @@ export async function call(method, address, body) {
   return kind.includes("json") ? response.json() : response.text();
 }
 
-/** Events of a POST, as they come: [name, data]. */
-export async function* events(address, body, signal) {
-  const response = await fetch(address, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-    signal,
-  });
-  if (!response.ok) throw await problemOf(response);
+/** Events of a response, as they come: [name, data, number]. */
+async function* eventsOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -66,13 +59,49 @@ export async function* events(address, body, signal) {
     rest += value;
     for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
       const lines = rest.slice(0, end).split("\n");
-      const name = lines.find((l) => l.startsWith("event: "))?.slice(7);
-      const data = lines.find((l) => l.startsWith("data: "))?.slice(6);
+      const of = (field) => lines.find((l) => l.startsWith(`${field}: `))?.slice(field.length + 2);
+      const [name, data] = [of("event"), of("data")];
       if (!name || !data) continue;
       if (name === "error") throw new Problem(JSON.parse(data), 0);
-      yield [name, JSON.parse(data)];
+      yield [name, JSON.parse(data), Number(of("id") ?? 0)];
     }
   }
+}
+
+const KEEP_SECONDS = 60;
+const RETRIES = 20;
+const RETRY_MS = 1500;
+
+/** The events of an answer, [name, data]. A connection that is lost is taken up again where it broke off. */
+export async function* answer(body, signal) {
+  const ask = { ...body, keep_seconds: KEEP_SECONDS };
+  const headers = { "Content-Type": "application/json" };
+  let response = await fetch("/api/v1/answers", { method: "POST", headers, body: JSON.stringify(ask), signal }).catch((error) => {
+    throw error.name === "AbortError" ? error : new Problem({ detail: word("gone") }, 0);
+  });
+  const id = response.headers.get("Answer-Id");
+  // To stop reading is not to stop the answer, since a lost connection looks the same to the server.
+  signal.addEventListener("abort", () => id && fetch(`/api/v1/answers/${id}`, { method: "DELETE" }).catch(() => {}));
+  let last = 0;
+  for (let lost = 0; lost <= RETRIES; lost += 1) {
+    if (response && !response.ok) throw await problemOf(response);
+    try {
+      if (response) {
+        for await (const [name, data, number] of eventsOf(response)) {
+          [last, lost] = [number, 0];
+          yield [name, data];
+          if (name === "end") return;
+        }
+      }
+    } catch (error) {
+      if (error instanceof Problem || error.name === "AbortError") throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    signal.throwIfAborted();
+    const again = { headers: { "Last-Event-ID": String(last) }, signal };
+    response = await fetch(`/api/v1/answers/${id}/events`, again).catch(() => null);
+  }
+  throw new Problem({ detail: word("gone") }, 0);
 }
 
 /** A message for a moment; errors stay until they are clicked away. */

@@ -1,6 +1,6 @@
 // Questions: the answer streams, citations open the page with the passage marked.
 
-import { busy, call, complain, events, explained, json, toast, word } from "./api.js";
+import { answer as answerTo, busy, call, complain, explained, json, toast, word } from "./api.js";
 import { write } from "./markdown.js";
 
 const talk = document.getElementById("talk");
@@ -154,7 +154,7 @@ async function ask(asked) {
   asking = new AbortController();
   stop.hidden = false;
   try {
-    for await (const [name, data] of events("/api/v1/answers", { ...wanted, question: asked, history }, asking.signal)) {
+    for await (const [name, data] of answerTo({ ...wanted, question: asked, history }, asking.signal)) {
       if (name === "sources") sources = data;
       else if (name === "thinking") {
         thinking.hidden = false;
