@@ -79,6 +79,8 @@ def test_language_and_theme_can_be_switched_and_stay(browser: Browser, ready_up:
     visitor.go("/models")
     page.get_by_role("link", name="日本語").click()
     expect(page.locator("html")).to_have_attribute("lang", "ja")
+    # The module names the button when it has taken it over; a click before that would be nobody's.
+    expect(page.locator("#theme")).to_have_attribute("title", "システムに合わせる")
     for _ in range(2):
         page.click("#theme")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")

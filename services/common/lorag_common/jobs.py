@@ -42,6 +42,8 @@ STATES = {
 # Workflows are resumed only by the same application version; a job's steps are files and specs, which outlive releases.
 APPLICATION_VERSION = "1"
 WATCH_SECONDS = 0.2
+# Five services that ask ten times a second whether there is work would take a good part of a core while there is none.
+POLL_SECONDS = 0.5
 MOST_EVENTS = 5000
 MOST_LOG_BYTES = 1 << 20
 
@@ -196,7 +198,9 @@ class Jobs:
         """Open the state and resume what was cut off."""
         DBOS.launch()
         for queue, n in self._workers.items():
-            DBOS.register_queue(queue, worker_concurrency=n, polling_interval_sec=0.1, on_conflict="always_update")
+            DBOS.register_queue(
+                queue, worker_concurrency=n, polling_interval_sec=POLL_SECONDS, on_conflict="always_update"
+            )
 
     def close(self, timeout: float = 35.0) -> None:
         """Stop children (30 s to checkpoint) and close the state; unfinished jobs resume at the next launch."""
