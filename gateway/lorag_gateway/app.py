@@ -36,7 +36,6 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         pipeline = Pipeline(own, settings.addresses)
         app.state.jobs, app.state.services = own, Services(settings)
         app.state.watching = Watching(app.state.services, own)
-        app.state.kept_answers = KeptAnswers()
         await asyncio.to_thread(own.launch)
         try:
             yield
@@ -61,7 +60,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.keys, app.state.audit = Keys(settings.data), Audit(settings.data)
-    app.state.sessions = Sessions(app.state.keys)
+    app.state.sessions, app.state.kept_answers = Sessions(app.state.keys), KeptAnswers()
     app.add_middleware(
         AccessMiddleware, settings=settings, keys=app.state.keys, sessions=app.state.sessions, audit=app.state.audit
     )
