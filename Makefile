@@ -7,7 +7,7 @@ DISTRIBUTIONS := $(shell cat requirements/distributions.txt)
 EDITABLE := $(foreach d,$(DISTRIBUTIONS),-e $(d))
 BUILD_JOBS ?= $(shell nproc)
 
-.PHONY: setup web assets proto lock lint test slow matrix shots demo up tiny-base clean
+.PHONY: setup web assets proto lock lint test compose-test slow matrix shots demo up tiny-base clean
 
 setup: $(VENV)/.ready
 
@@ -46,6 +46,10 @@ lint: setup
 
 test: setup assets
 	$(BIN)/python -m pytest
+
+# In a real Docker Engine: the one that is there, or the one that the command in LORAG_DOCKER_UP starts.
+compose-test: setup
+	LORAG_DOCKER_UP="$${LORAG_DOCKER_UP:-true}" $(BIN)/python -m pytest -s tests/compose
 
 slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -22,7 +22,56 @@ ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("gateway", "trainer", "converter", "indexer", "qa", "runtime")
 
 
-class Up:
+class Gateway:
+    """What a client does; whoever runs the services gives `http`, and `tail` for when something is wrong."""
+
+    http: httpx.Client
+
+    def tail(self) -> str:
+        raise NotImplementedError
+
+    def post(self, path: str, body: Any, status: int = 0) -> dict[str, Any]:
+        answer = self.http.post(path, json=body)
+        assert answer.status_code == status or (not status and answer.is_success), answer.text
+        return dict(answer.json())
+
+    def upload(self, path: str, file: Path, status: int = 0) -> dict[str, Any]:
+        answer = self.http.post(path, files={"file": (file.name, file.read_bytes())})
+        assert answer.status_code == status or (not status and answer.is_success), answer.text
+        return dict(answer.json())
+
+    def ended(self, job: dict[str, Any], seconds: float = 180) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                found = self.http.get(f"/jobs/{job['id']}").json()
+                state = found.get("job", found).get("state", "")
+                if state in ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"):
+                    return dict(found.get("job", found))
+            except httpx.TransportError:
+                pass
+            time.sleep(0.2)
+        raise AssertionError(f"{job['id']} did not end; {self.tail()}")
+
+    def ask(self, question: str) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
+        text, sources, end, event = "", [], {}, ""
+        with self.http.stream("POST", "/answers", json={"question": question, "temperature": 0, "top_k": 3}) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("event:"):
+                    event = line[6:].strip()
+                elif line.startswith("data:"):
+                    data = json.loads(line[5:])
+                    assert event != "error", data
+                    if event == "sources":
+                        sources = data["sources"]
+                    elif event == "text":
+                        text += data["text"]
+                    elif event == "end":
+                        end = data
+        return text, sources, end
+
+
+class Up(Gateway):
     """One `lorag up` on free ports over a data folder of its own."""
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +99,9 @@ class Up:
         self.http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=60)
         self.process = self.start()
 
+    def tail(self) -> str:
+        return self.log.read_text()[-3000:]
+
     def start(self) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "lorag_cli", "up"]
@@ -58,54 +110,14 @@ class Up:
     def wait_healthy(self) -> None:
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
+            assert self.process.poll() is None, self.tail()
             try:
                 if self.http.get("/health").json()["status"] == "ok":
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.2)
-        raise AssertionError(self.log.read_text()[-3000:])
-
-    def post(self, path: str, body: Any, status: int = 0) -> dict[str, Any]:
-        answer = self.http.post(path, json=body)
-        assert answer.status_code == status or (not status and answer.is_success), answer.text
-        return dict(answer.json())
-
-    def upload(self, path: str, file: Path, status: int = 0) -> dict[str, Any]:
-        answer = self.http.post(path, files={"file": (file.name, file.read_bytes())})
-        assert answer.status_code == status or (not status and answer.is_success), answer.text
-        return dict(answer.json())
-
-    def ended(self, job: dict[str, Any], seconds: float = 180) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                found = self.http.get(f"/jobs/{job['id']}").json()
-                state = found.get("job", found).get("state", "")
-                if state in ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"):
-                    return dict(found.get("job", found))
-            except httpx.TransportError:
-                pass
-            time.sleep(0.2)
-        raise AssertionError(f"{job['id']} did not end; {self.log.read_text()[-3000:]}")
-
-    def ask(self, question: str) -> tuple[str, list[dict[str, Any]], dict[str, Any]]:
-        text, sources, end, event = "", [], {}, ""
-        with self.http.stream("POST", "/answers", json={"question": question, "temperature": 0, "top_k": 3}) as answer:
-            for line in answer.iter_lines():
-                if line.startswith("event:"):
-                    event = line[6:].strip()
-                elif line.startswith("data:"):
-                    data = json.loads(line[5:])
-                    assert event != "error", data
-                    if event == "sources":
-                        sources = data["sources"]
-                    elif event == "text":
-                        text += data["text"]
-                    elif event == "end":
-                        end = data
-        return text, sources, end
+        raise AssertionError(self.tail())
 
     def service(self, name: str) -> psutil.Process:
         for child in psutil.Process(self.process.pid).children():

@@ -11,6 +11,7 @@ from lorag_cli.client import CliError
 from lorag_cli.commands import (
     answers,
     conversions,
+    data,
     documents,
     index,
     jobs,
@@ -30,7 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for area in (training, conversions, pipelines, documents, answers, jobs, settings, local):
+for area in (training, conversions, pipelines, documents, answers, jobs, settings, data, local):
     app.add_typer(area.app)
 app.add_typer(releases.app, name="release")
 app.add_typer(keys.app, name="key")

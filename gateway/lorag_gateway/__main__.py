@@ -6,6 +6,8 @@ import sys
 
 import uvicorn
 
+from lorag_common import tracing
+from lorag_common.data_folder import open_for_service
 from lorag_common.log import configure
 from lorag_gateway.access.keys import Keys
 from lorag_gateway.app import create_app
@@ -18,7 +20,9 @@ DRAIN_SECONDS = 5
 def main() -> None:
     """Settings -> application -> server."""
     settings = GatewaySettings()
+    open_for_service(settings.data)
     configure("gateway", settings.log_level)
+    tracing.configure("gateway", settings.traces, settings.data)
     if settings.keys_required and not Keys(settings.data).list():
         sys.exit(
             f"The gateway is to listen on {settings.host}, beyond this machine, and there is no API key yet. "

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
+from lorag_common import metrics
 from lorag_common.jobs import Jobs
 from lorag_gateway import pages, problems
 from lorag_gateway.access.audit import Audit
@@ -37,6 +38,7 @@ def create_app(settings: GatewaySettings) -> FastAPI:
         app.state.jobs, app.state.services = own, Services(settings)
         app.state.watching = Watching(app.state.services, own)
         await asyncio.to_thread(own.launch)
+        metrics.serve(settings, own.unfinished)
         try:
             yield
         finally:

@@ -9,6 +9,7 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lorag_common import metrics, tracing
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger, request_id
 from lorag_gateway.problems import error_response
@@ -34,6 +35,7 @@ class RequestIdMiddleware:
         current = given if _SAFE.fullmatch(given) else uuid.uuid4().hex
         token = request_id.set(current)
         started, status = time.monotonic(), 0
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -43,7 +45,8 @@ class RequestIdMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
+            with tracing.step(f"{scope['method']} {scope['path']}", headers):
+                await self.app(scope, receive, send_with_id)
         except Exception as error:
             log.error("unhandled error", path=scope["path"], exc_info=error)
             if status:
@@ -51,6 +54,10 @@ class RequestIdMiddleware:
             unknown = LoragError(Reason.INTERNAL, "An unexpected error happened; the gateway's log has the details.")
             await error_response(scope["path"], unknown)(scope, receive, send_with_id)
         finally:
-            ms = round((time.monotonic() - started) * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)
+            seconds = time.monotonic() - started
+            # The route's template, not the path: ids would make a series each.
+            route = getattr(scope.get("route"), "path", "other")
+            metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
+            metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
             request_id.reset(token)

@@ -18,7 +18,7 @@ from lorag.converter.v1 import converter_pb2, converter_pb2_grpc
 from lorag.jobs.v1 import jobs_pb2, jobs_pb2_grpc
 from lorag.qa.v1 import qa_pb2, qa_pb2_grpc
 from lorag.trainer.v1 import trainer_pb2, trainer_pb2_grpc
-from lorag_common.channel import DEADLINE_SECONDS, MAX_MESSAGE_BYTES, metadata
+from lorag_common.channel import DEADLINE_SECONDS, MAX_MESSAGE_BYTES, metadata, open_blocking_channel
 from lorag_common.errors import LoragError, Reason
 from lorag_common.jobs import JobContext, Jobs
 from lorag_common.log import get_logger
@@ -52,7 +52,7 @@ class Pipeline:
 
     def __init__(self, jobs: Jobs, addresses: dict[str, str]) -> None:
         self._jobs = jobs
-        self._channels = {n: grpc.insecure_channel(a, options=_OPTIONS) for n, a in addresses.items()}
+        self._channels = {n: open_blocking_channel(a, _OPTIONS) for n, a in addresses.items()}
         self._trainer: Any = trainer_pb2_grpc.TrainerServiceStub(self._channels["trainer"])
         self._converter: Any = converter_pb2_grpc.ConverterServiceStub(self._channels["converter"])
         self._qa: Any = qa_pb2_grpc.QaServiceStub(self._channels["qa"])

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
-from lorag_gateway.gpus import gpus
+from lorag_common.gpus import gpus
 from lorag_gateway.routes.deps import ServicesDep, SettingsDep
 from lorag_gateway.settings import GatewaySettings
 

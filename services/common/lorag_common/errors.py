@@ -102,6 +102,10 @@ class Reason(StrEnum):
     DEADLINE = "DEADLINE"
     CANCELLED = "CANCELLED"
     TOOLS_MISSING = "TOOLS_MISSING"
+    DATA_IN_USE = "DATA_IN_USE"
+    DATA_TOO_NEW = "DATA_TOO_NEW"
+    RESTORE_UNFINISHED = "RESTORE_UNFINISHED"
+    BACKUP_DAMAGED = "BACKUP_DAMAGED"
     KEY_MISSING = "KEY_MISSING"
     KEY_WRONG = "KEY_WRONG"
     KEY_NOT_FOUND = "KEY_NOT_FOUND"
@@ -234,6 +238,14 @@ TABLE: dict[Reason, Row] = {
     Reason.DEADLINE: Row(Code.DEADLINE_EXCEEDED, "Try again, or allow the call more time."),
     Reason.CANCELLED: Row(Code.CANCELLED, "Start it again if it was not meant."),
     Reason.TOOLS_MISSING: Row(Code.FAILED_PRECONDITION, "Run `make setup` again."),
+    Reason.DATA_IN_USE: Row(
+        Code.FAILED_PRECONDITION, "Stop the services first (Ctrl-C in `lorag up`, or `docker compose stop`)."
+    ),
+    Reason.DATA_TOO_NEW: Row(Code.FAILED_PRECONDITION, "Install the version that wrote it, or a newer one."),
+    Reason.RESTORE_UNFINISHED: Row(
+        Code.FAILED_PRECONDITION, "Restore the backup once more: `lorag restore BACKUP --replace`."
+    ),
+    Reason.BACKUP_DAMAGED: Row(Code.INVALID_ARGUMENT, "Take another backup; nothing was changed by this one."),
     Reason.KEY_MISSING: Row(
         Code.UNAUTHENTICATED,
         "Send `Authorization: Bearer KEY`; `lorag key create NAME` makes a key, on the gateway's machine.",

@@ -40,7 +40,9 @@ def _grpc(address: str) -> str:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    with grpc.insecure_channel(address) as channel:
+    from lorag_common.channel import open_blocking_channel
+
+    with open_blocking_channel(address) as channel:
         try:
             found = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
         except grpc.RpcError as error:

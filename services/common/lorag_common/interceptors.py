@@ -1,4 +1,4 @@
-"""One server interceptor: request id in, domain errors out, one access-log line a call."""
+"""One server interceptor: request id and trace in, domain errors out; a log line, metrics and a span for each call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
+from opentelemetry.trace import SpanKind
 
+from lorag_common import metrics, tracing
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger, request_id
 from lorag_common.rpc_errors import to_status
@@ -22,18 +24,23 @@ QUIET = ("/grpc.health.v1.", "/grpc.reflection.")
 
 
 class _Call:
-    """Wraps the body of one call: sets the request id, turns errors into statuses, logs the outcome."""
+    """Wraps the body of one call: sets the request id, turns errors into statuses, logs and measures the outcome."""
 
     def __init__(self, method: str, context: ServicerContext[Any, Any]) -> None:
         self.method = method
         self.context = context
         self.started = time.monotonic()
-        given = dict(context.invocation_metadata() or ()).get(HEADER, "")
-        request_id.set(str(given) or uuid.uuid4().hex)
+        given = {name: str(value) for name, value in context.invocation_metadata() or ()}
+        request_id.set(given.get(HEADER) or uuid.uuid4().hex)
+        self._probe = method.startswith(QUIET)
+        self._span = None if self._probe else tracing.Span(method.removeprefix("/"), given, SpanKind.SERVER)
+        self._open = True
+        metrics.RPCS_RUNNING.labels(method).inc()
 
     async def fail(self, error: Exception) -> None:
         """Abort the call by the one table; an unknown error becomes INTERNAL and its details stay in the log."""
         if isinstance(error, grpc.aio.AbortError | grpc.RpcError):
+            self.note("ABORTED")
             raise error
         if not isinstance(error, LoragError):
             log.error("unhandled error", method=self.method, exc_info=error)
@@ -42,10 +49,18 @@ class _Call:
         await self.context.abort_with_status(to_status(error))
 
     def note(self, code: str, **more: str) -> None:
-        """The access-log line."""
-        if not self.method.startswith(QUIET):
-            ms = round((time.monotonic() - self.started) * 1000, 1)
-            log.info("call", method=self.method, code=code, ms=ms, **more)
+        """The call has ended: its log line, its metrics and its span. Only the first time."""
+        if not self._open:
+            return
+        self._open = False
+        seconds = time.monotonic() - self.started
+        metrics.RPCS_RUNNING.labels(self.method).dec()
+        metrics.RPCS.labels(self.method, code).inc()
+        metrics.RPC_SECONDS.labels(self.method).observe(seconds)
+        if self._span:
+            self._span.end(code, failed=code != "OK")
+        if not self._probe:
+            log.info("call", method=self.method, code=code, ms=round(seconds * 1000, 1), **more)
 
 
 class ServerInterceptor(grpc.aio.ServerInterceptor):
@@ -72,10 +87,12 @@ def _unary(method: str, inner: Callable[..., Awaitable[Any]]) -> Callable[..., A
         call = _Call(method, context)
         try:
             response = await inner(request, context)
+            call.note("OK")
+            return response
         except Exception as error:
             return await call.fail(error)
-        call.note("OK")
-        return response
+        finally:
+            call.note("CANCELLED")
 
     return handle
 
@@ -88,9 +105,10 @@ def _stream(method: str, inner: Callable[..., AsyncIterator[Any]]) -> Callable[.
             async with aclosing(inner(request, context)) as responses:  # type: ignore[type-var]
                 async for response in responses:
                     yield response
+            call.note("OK")
         except Exception as error:
             await call.fail(error)
-        else:
-            call.note("OK")
+        finally:
+            call.note("CANCELLED")
 
     return handle

@@ -13,6 +13,7 @@ import json
 import os
 import threading
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import WorkflowStatus as Status
 
+from lorag_common import tracing
 from lorag_common.artifacts import Artifact, write_json
 from lorag_common.child import CANCELLED, EVENTS, LOG, append_event, as_lorag_error
 from lorag_common.errors import LoragError, Reason
@@ -90,11 +92,13 @@ class JobContext:
 
     def child(self, module: str) -> dict[str, Any]:
         """Run a child module to its result; see `lorag_common.child`."""
-        return dict(DBOS.run_step({"name": module}, self._child, module))
+        with tracing.step(f"child {module}"):
+            return dict(DBOS.run_step({"name": module}, self._child, module))
 
     def step(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Run a function in this process; JSON-able arguments and result; at least once, so it must be idempotent."""
-        return DBOS.run_step({"name": name}, self._step, function, *args)
+        with tracing.step(f"step {name}"):
+            return DBOS.run_step({"name": name}, self._step, function, *args)
 
     def report(self, stage: str, completed: float, total: float = 0, message: str = "", **metrics: float) -> None:
         """Say how far the work is."""
@@ -170,6 +174,10 @@ class Jobs:
         def workflow(job_id: str, spec_json: str) -> str:
             spec = json.loads(spec_json)
             request_id.set(spec.get("_request_id", ""))
+            with tracing.step(f"job {kind}", spec.get("_trace"), job=job_id):
+                return live(job_id, spec)
+
+        def live(job_id: str, spec: dict[str, Any]) -> str:
             slot = self._slots[queue]
             while not slot.acquire(timeout=WATCH_SECONDS):
                 if self.stopping or self.is_cancelled(job_id):
@@ -219,7 +227,7 @@ class Jobs:
         unique = uuid.uuid5(uuid.NAMESPACE_URL, f"lorag:{self.service}:{request_id}") if request_id else uuid.uuid4()
         job_id = f"{self.service}-{unique}"
         folder = self.folder(job_id)
-        wanted = {"_kind": kind, "_request_id": _current_request(), **spec}
+        wanted = {"_kind": kind, "_request_id": _current_request(), "_trace": tracing.carrier(), **spec}
         if (folder / "spec.json").exists():
             known = json.loads((folder / "spec.json").read_text(encoding="utf-8"))
             if _public(known) != _public(json.loads(json.dumps(spec))) or known["_kind"] != kind:
@@ -252,6 +260,12 @@ class Jobs:
         names = [kind] if kind else [*self._kinds]
         rows = DBOS.list_workflows(name=names, sort_desc=True, limit=limit, offset=offset, load_input=False)
         return [self._record(row) for row in rows]
+
+    def unfinished(self) -> dict[tuple[str, str], int]:
+        """How many jobs wait or run, by (kind, state); zeros too."""
+        rows = DBOS.list_workflows(name=[*self._kinds], status=["ENQUEUED", "PENDING"], load_input=False)
+        found = Counter((row.name, STATES[row.status]) for row in rows)
+        return {(kind, state): found[kind, state] for kind in self._kinds for state in ("PENDING", "RUNNING")}
 
     def cancel(self, job_id: str) -> JobRecord:
         """Ask a job to stop; a job that has ended is returned unchanged.

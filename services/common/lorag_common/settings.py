@@ -19,6 +19,10 @@ class ServiceSettings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on; loopback unless told otherwise.")
     port: int = Field(default=0, description="Port to listen on; 0 lets the system choose.")
     log_level: str = Field(default="info", description="debug, info, warning or error.")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of Prometheus metrics; 0 means none.")
+    traces: str = Field(
+        default="", description="Where OpenTelemetry spans go: an OTLP address, `file`, `console`; empty means nowhere."
+    )
     ollama_url: str = Field(
         default="http://127.0.0.1:11434", description="Model server; fills rag_config.yaml the first time."
     )

@@ -7,6 +7,7 @@ import asyncio
 import grpc
 
 from lorag.converter.v1 import converter_pb2, converter_pb2_grpc
+from lorag_common.data_folder import open_for_service
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
 from lorag_converter.service import Converter
@@ -17,6 +18,7 @@ from lorag_converter.settings import ConverterSettings
 def main() -> None:
     """Serve until SIGTERM."""
     settings = ConverterSettings()
+    open_for_service(settings.data)
     jobs = Jobs("converter", settings.data, {"conversion": 1, "publication": 1})
     converter = Converter(settings, jobs)
 

@@ -8,6 +8,7 @@ import sys
 import grpc
 
 from lorag.indexer.v1 import indexer_pb2, indexer_pb2_grpc
+from lorag_common.data_folder import open_for_service
 from lorag_common.errors import LoragError
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
@@ -28,6 +29,7 @@ from lorag_indexer.store import ChunkDatabase
 def main() -> None:
     """Run the indexer until SIGTERM."""
     settings = IndexerSettings()
+    open_for_service(settings.data)
     try:
         _serve(settings)
     except (OSError, LoragError) as error:

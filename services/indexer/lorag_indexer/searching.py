@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lorag_common import rag_config
+from lorag_common import metrics, rag_config
 from lorag_common.errors import LoragError, Reason
 from lorag_indexer import fusion_measure
 from lorag_indexer.documents import Library
@@ -99,6 +99,8 @@ class Searcher:
         strict = options.mode == VECTOR
         found = self._index.search(Query(query, wanted, self.weight(options), self._scope(options), strict))
         hits = self._reranked(query, found.hits) if options.rerank else found.hits
+        for hit in hits[:top_k]:
+            metrics.RETRIEVAL_SCORE.observe(hit.score)
         notices = [found.without_vectors.as_dict()] if found.without_vectors else []
         return SearchResult([n for h in hits[:top_k] if (n := self._named(h))], found.vector_weight, notices)
 

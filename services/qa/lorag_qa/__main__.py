@@ -7,6 +7,8 @@ import asyncio
 import grpc
 
 from lorag.qa.v1 import qa_pb2, qa_pb2_grpc
+from lorag_common import metrics
+from lorag_common.data_folder import open_for_service
 from lorag_common.gpu import gpu_holder
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
@@ -22,6 +24,7 @@ from lorag_qa.turns import Turns
 def main() -> None:
     """Serve until SIGTERM."""
     settings = QaSettings()
+    open_for_service(settings.data)
     activation = Activation(settings.data, settings.ollama_url)
     activation.config()
 
@@ -30,6 +33,7 @@ def main() -> None:
 
     def add_services(server: grpc.aio.Server) -> list[str]:
         turns = Turns(settings.answers_at_once, settings.queue_length)
+        metrics.WAITING.set_function(lambda: turns.waiting)
         indexer = IndexerClient(settings.indexer_address)
         answering = Answering(settings.data, settings.ollama_url, indexer, turns, gpu_holder)
         qa_pb2_grpc.add_QaServiceServicer_to_server(QaServicer(answering, activation, evaluations), server)

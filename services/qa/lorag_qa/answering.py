@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lorag_common import rag_config
+from lorag_common import metrics, rag_config
 from lorag_common.errors import LoragError, Reason
 from lorag_common.log import get_logger
 from lorag_common.model_server import AsyncModelServer
@@ -179,6 +179,8 @@ async def _end(
         passages_left_out=found - prompt.passages,
         turns_left_out=len(conversation.clean(question.history)) - prompt.turns,
     )
+    metrics.TOKENS.labels("prompt").inc(told or prompt.tokens)
+    metrics.TOKENS.labels("answer").inc(generation.eval_count)
     now = time.monotonic()
     return End(
         model=generation.model,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uvicorn
 
+from lorag_common import metrics
+from lorag_common.data_folder import open_for_service
 from lorag_common.log import configure
 from lorag_runtime.app import create_app
 from lorag_runtime.pool import Pool
@@ -14,7 +16,9 @@ from lorag_runtime.store import Store
 def main() -> None:
     """Settings -> wiring -> serve."""
     settings = RuntimeSettings()
+    open_for_service(settings.data)
     configure("runtime", settings.log_level)
+    metrics.serve(settings)
     store = Store(settings.folder)
     pool = Pool(store, settings.threads, settings.max_loaded, settings.num_ctx)
     uvicorn.run(

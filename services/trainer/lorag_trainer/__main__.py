@@ -8,6 +8,7 @@ import sys
 import grpc
 
 from lorag.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+from lorag_common.data_folder import open_for_service
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
 from lorag_trainer.adapters import AdapterShelf
@@ -20,6 +21,7 @@ from lorag_trainer.settings import TrainerSettings
 def main() -> None:
     """Run the trainer until SIGTERM."""
     settings = TrainerSettings()
+    open_for_service(settings.data)
     datasets = DatasetStore(settings.data, settings.max_dataset_bytes)
     adapters = AdapterShelf(settings.data)
     datasets.sweep()

@@ -1,4 +1,4 @@
-"""The GPUs of the gateway's machine, as NVIDIA's own tool tells them."""
+"""The GPUs of this machine, as NVIDIA's own tool tells them."""
 
 from __future__ import annotations
 
