@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from lorag_common.errors import LoragError, Reason, http_status
+from lorag_gateway.hangup import CallerGone
 
 MEDIA_TYPE = "application/problem+json"
 OPENAI_PREFIX = "/v1/"
@@ -135,6 +136,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LoragError)
     async def _(request: Request, error: LoragError) -> Response:
         return answer(request, error)
+
+    @app.exception_handler(CallerGone)
+    async def _(_: Request, __: CallerGone) -> Response:
+        # Nobody reads it; the access log does, and this is what proxies have there for it.
+        return Response(status_code=499)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> Response:

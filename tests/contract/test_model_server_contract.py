@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -101,6 +102,20 @@ async def test_streams_raw_completions(server: ModelServer) -> None:
     ]
     assert "�" not in "".join(p.response or "" for p in pieces)
     assert pieces[-1].done
+
+
+async def test_many_questions_at_once_are_all_answered(server: ModelServer) -> None:
+    async def ask(n: int) -> str:
+        stream = AsyncModelServer(server.url).generate(
+            NAME, f"{n}", raw=True, temperature=0, num_ctx=512, num_predict=8
+        )
+        pieces = [piece async for piece in stream]
+        assert pieces[-1].done
+        return "".join(p.response or "" for p in pieces)
+
+    async with asyncio.timeout(120):
+        together = await asyncio.gather(*(ask(n) for n in range(16)))
+    assert together[3] == await ask(3), "each has its own answer"
 
 
 def test_stops_at_a_stop_string_and_at_num_predict(server: ModelServer) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
 from lorag.qa.v1 import qa_pb2 as pb
@@ -14,6 +14,7 @@ from lorag_common.errors import Reason
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
 from lorag_gateway.bodies.answers import AnswerBody, ConfigBody
+from lorag_gateway.hangup import unless_gone
 from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import CallerDep, KeptAnswersDep, ServicesDep
 from lorag_gateway.services import Services
@@ -30,7 +31,9 @@ _ANSWER = errors(Reason.MODEL_NOT_FOUND, Reason.NO_ACTIVE_RELEASE, Reason.OUT_OF
 
 @router.post("/answers", responses=DESCRIPTION | _ANSWER, response_class=Response)
 @needs(Scope.READ)
-async def answer(body: AnswerBody, services: ServicesDep, kept: KeptAnswersDep, caller: CallerDep) -> Response:
+async def answer(
+    body: AnswerBody, request: Request, services: ServicesDep, kept: KeptAnswersDep, caller: CallerDep
+) -> Response:
     """Answer from the documents, as server-sent events.
 
     `sources` once, `thinking` and `text` pieces, `end` once with every sentence checked; or `error`. With `keep_seconds`
@@ -38,9 +41,10 @@ async def answer(body: AnswerBody, services: ServicesDep, kept: KeptAnswersDep, 
     """
     events = answer_events(services, body.to_proto())
     if not body.keep_seconds:
-        return await event_stream(events)
+        return await unless_gone(request, event_stream(events))
     answer_id = kept.open(caller.id, body.keep_seconds, events)
-    return await event_stream(kept.events(answer_id, caller.id), {"Answer-Id": answer_id})
+    reading = event_stream(kept.events(answer_id, caller.id), {"Answer-Id": answer_id})
+    return await unless_gone(request, reading)
 
 
 @router.get("/answers/{answer_id}/events", responses=DESCRIPTION | _ANSWER | _GONE, response_class=Response)

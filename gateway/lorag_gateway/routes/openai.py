@@ -17,6 +17,7 @@ from lorag_common.errors import LoragError, Reason
 from lorag_common.model_server import AsyncModelServer
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
+from lorag_gateway.hangup import unless_gone
 from lorag_gateway.openai.chat import WITH_DOCUMENTS, events, whole
 from lorag_gateway.openai.shapes import ChatBody, EmbeddingsBody
 from lorag_gateway.problems import OPENAI_RESPONSES
@@ -66,9 +67,9 @@ async def chat_completions(body: ChatBody, request: Request, services: ServicesD
     body.refuse_what_is_not_there()
     base_url = str(request.base_url)
     if not body.stream:
-        return JSONResponse(await whole(services, body, base_url))
+        return JSONResponse(await unless_gone(request, whole(services, body, base_url)))
     lines = events(services, body, base_url)
-    first = await anext(lines)
+    first = await unless_gone(request, anext(lines))
     return StreamingResponse(_with_first(first, lines), media_type="text/event-stream")
 
 

@@ -189,8 +189,9 @@ class _Call:
         pieces = engine.generate(call)
         head = {"model": self.model}
         try:
-            while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                yield head | {"created_at": now(), "done": False} | shape(piece)
+            async with engine.turn:
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                    yield head | {"created_at": now(), "done": False} | shape(piece)
             counts = asdict(call.counts)
             timing = {"total_duration": time.perf_counter_ns() - self.started, "load_duration": load}
             yield head | {"created_at": now(), "done": True} | shape("") | timing | counts

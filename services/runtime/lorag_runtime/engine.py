@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import threading
 import time
@@ -56,7 +57,7 @@ class Generation:
 
 
 class Engine:
-    """A model in memory. `lock` is held by whoever computes with it.
+    """A model in memory. `lock` is held by whoever computes with it; `turn` is waited for before that, for generations.
 
     Args:
         path: the GGUF.
@@ -71,6 +72,9 @@ class Engine:
         self.num_ctx = min(num_ctx, trained) if trained else num_ctx
         self.embedding = embedding
         self.lock = threading.Lock()
+        # A generation holds the lock over many short visits to a thread. Who waited for it in a thread would keep that from
+        # the one who holds it: enough of them, and nobody would go on.
+        self.turn = asyncio.Lock()
         self._template = metadata.get("tokenizer.chat_template")
         pooling = llama_cpp.LLAMA_POOLING_TYPE_UNSPECIFIED
         if embedding and not has_own_pooling(metadata):
