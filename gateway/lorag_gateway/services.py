@@ -17,6 +17,7 @@ from lorag.qa.v1 import qa_pb2, qa_pb2_grpc
 from lorag.trainer.v1 import trainer_pb2_grpc
 from lorag_common.channel import DEADLINE_SECONDS, metadata, open_channel
 from lorag_common.errors import LoragError
+from lorag_common.model_server import AsyncModelServer
 from lorag_common.rpc_errors import from_rpc
 from lorag_gateway.settings import GatewaySettings
 
@@ -42,6 +43,7 @@ class Services:
         self.jobs: dict[str, Any] = {
             name: jobs_pb2_grpc.JobServiceStub(self._channels[name]) for name in SERVICES_WITH_JOBS
         }
+        self._model_server: AsyncModelServer | None = None
         self._health: dict[str, Any] = {
             name: health_pb2_grpc.HealthStub(channel) for name, channel in self._channels.items()
         }
@@ -97,6 +99,12 @@ class Services:
             raise from_rpc(error, service) from error
         finally:
             call.cancel()
+
+    def model_server(self, url: str) -> AsyncModelServer:
+        """The client of the model server at an address; kept, since making one takes everybody 20 ms."""
+        if self._model_server is None or self._model_server.url != url:
+            self._model_server = AsyncModelServer(url)
+        return self._model_server
 
     async def health(self) -> dict[str, Any]:
         """Every service by gRPC health, and whether the model server answers."""

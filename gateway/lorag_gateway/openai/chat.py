@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from lorag.qa.v1 import qa_pb2 as pb
 from lorag_common.errors import LoragError, Reason
-from lorag_common.model_server import AsyncModelServer
 from lorag_gateway.openai.shapes import ChatBody
 from lorag_gateway.problems import openai_error
 from lorag_gateway.services import Services
@@ -74,7 +73,7 @@ async def _plain(services: Services, body: ChatBody, _: str) -> AsyncIterator[Pi
     }
     options = {k: v for k, v in wanted.items() if v is not None}
     messages = [{"role": "system" if m.role == "developer" else m.role, "content": m.text} for m in body.messages]
-    server = AsyncModelServer(config.base_url)
+    server = services.model_server(config.base_url)
     async with aclosing(server.chat(body.model, messages, **options)) as stream:  # type: ignore[type-var]
         async for part in stream:
             if part.message.content or part.message.thinking:

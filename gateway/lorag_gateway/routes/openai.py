@@ -14,7 +14,6 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from lorag.converter.v1 import converter_pb2
 from lorag.qa.v1 import qa_pb2
 from lorag_common.errors import LoragError, Reason
-from lorag_common.model_server import AsyncModelServer
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
 from lorag_gateway.hangup import unless_gone
@@ -85,7 +84,7 @@ async def _with_first(first: str, rest: AsyncIterator[str]) -> AsyncIterator[str
 async def embeddings(body: EmbeddingsBody, services: ServicesDep) -> JSONResponse:
     """One vector a text. A text beyond the model's context is an error, never cut."""
     config = (await services.call("qa", services.qa.GetConfig, qa_pb2.GetConfigRequest())).config
-    vectors = await AsyncModelServer(config.base_url).embed(body.model, body.texts)
+    vectors = await services.model_server(config.base_url).embed(body.model, body.texts)
     data = [
         {"object": "embedding", "index": i, "embedding": _encoded(vector, body.encoding_format)}
         for i, vector in enumerate(vectors)

@@ -88,7 +88,7 @@ def load(data: Path, default_url: str | None = None) -> RagConfig:
         LoragError: CONFIG_INVALID naming line and key, when the file is broken and there was no good one before.
     """
     try:
-        return parse((data / FILE).read_text(encoding="utf-8"))
+        return _read(data / FILE)
     except FileNotFoundError:
         config = RagConfig()
         if default_url:
@@ -106,11 +106,23 @@ def load(data: Path, default_url: str | None = None) -> RagConfig:
     return config
 
 
+def _read(path: Path) -> RagConfig:
+    """The file's configuration, parsed again only when it is another file than the last time: every question asks."""
+    stat = path.stat()
+    key = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+    kept = _parsed.get(path)
+    if kept is None or kept[0] != key:
+        kept = _parsed[path] = (key, parse(path.read_text(encoding="utf-8")))
+    return kept[1].model_copy(deep=True)
+
+
+_parsed: dict[Path, tuple[tuple[int, int, int], RagConfig]] = {}
+
+
 def parse(text: str) -> RagConfig:
     """A configuration from its text. LoragError CONFIG_INVALID naming line and key."""
     try:
         raw = yaml.safe_load(text)
-        tree = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise LoragError(Reason.CONFIG_INVALID, f"{FILE.name}, line {line}: not YAML: {error.problem}.") from error
@@ -121,7 +133,7 @@ def parse(text: str) -> RagConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(p) for p in first["loc"])
-        where = f"{FILE.name}, line {_line(tree, first['loc'])}"
+        where = f"{FILE.name}, line {_line(yaml.compose(text, yaml.SafeLoader), first['loc'])}"
         raise LoragError(Reason.CONFIG_INVALID, f"{where}: {key}: {first['msg']}", field=key) from error
     config.problem = ""
     return config

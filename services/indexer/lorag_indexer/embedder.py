@@ -97,6 +97,7 @@ class Embedder:
         self._default_url = default_url
         self._connect = connect
         self._local = local or LocalEmbedders()
+        self._connected: tuple[str, EmbeddingServer] | None = None
 
     def wanted(self) -> str:
         """The model that somebody chose to embed with; empty when nobody did."""
@@ -215,7 +216,12 @@ class Embedder:
     def _server(self, model: str) -> EmbeddingServer:
         if model.startswith(LOCAL):
             return self._local
-        return self._connect(rag_config.load(self._data, self._default_url).llm.ollama.base_url)
+        url = rag_config.load(self._data, self._default_url).llm.ollama.base_url
+        kept = self._connected
+        # Making a client takes 20 ms, which every search would wait for.
+        if kept is None or kept[0] != url:
+            kept = self._connected = (url, self._connect(url))
+        return kept[1]
 
 
 def _full(model: str) -> str:

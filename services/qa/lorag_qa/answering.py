@@ -101,6 +101,7 @@ class Answering:
         self._data, self._default_url, self._searcher = data, default_url, searcher
         self._turns = turns or Turns(1_000_000, 0)
         self._gpu_holder = gpu_holder
+        self._server: AsyncModelServer | None = None
 
     async def answer(self, question: Question) -> AsyncGenerator[Event]:
         """First `Sources`, then pieces of thinking and text, then exactly one `End`. Closing it stops the generation.
@@ -149,7 +150,7 @@ class Answering:
         yield Sources(given, query, retrieved.notices)
 
         clock.waited = await ticket.come()
-        generation = Generation(AsyncModelServer(config.llm.ollama.base_url), model, release, prompt)
+        generation = Generation(self._server_at(config.llm.ollama.base_url), model, release, prompt)
         gate = Gate(Checker(given), strict=question.strict)
         async with aclosing(generation.stream(_options(question, config, max_tokens))) as pieces:
             async for piece in pieces:
@@ -161,6 +162,12 @@ class Answering:
         if shown := gate.finish():
             yield shown
         yield await _end(question, generation, prompt, gate, clock, len(found))
+
+    def _server_at(self, url: str) -> AsyncModelServer:
+        """The client of the model server. Making one takes 20 ms, and the connection of the last answer is still open."""
+        if self._server is None or self._server.url != url:
+            self._server = AsyncModelServer(url)
+        return self._server
 
 
 async def _end(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lorag_common.prompts import language_of
 from lorag_qa.search import Box, Found
@@ -51,7 +52,11 @@ class Checker:
 
     def __init__(self, passages: Sequence[Found]) -> None:
         self._passages = passages
-        self._evidence = Evidence([p.text for p in passages], [p.document.rpartition(".")[0] for p in passages])
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        # Made when the first sentence is there to be checked: nobody has to wait for it before the first word.
+        return Evidence([p.text for p in self._passages], [p.document.rpartition(".")[0] for p in self._passages])
 
     def check(self, piece: AnswerSentence, *, strict: bool) -> Sentence:
         """One sentence; in strict mode one that is not supported is withheld."""
