@@ -74,23 +74,25 @@ def test_a_worse_adapter_is_refused_a_better_one_is_activated_and_rollback_resto
     assert active(up) == "edge:v1"
     assert answers(up) == good
 
-    # Told to, it answers, and badly.
+    # Told to, it answers, and badly; one call brings the previous answers back.
     refused = up.post("/releases/worse:v1:activate", {}, 409)
     assert refused["reason"] == "RELEASE_WORSE"
     up.post("/releases/worse:v1:activate", {"force": True})
-    bad = answers(up)
-    assert bad != good and right(bad) < right(good)
+    assert right(answers(up)) < right(good) / 2
+    assert up.post("/releases:rollback", {})["config"]["model"] == "edge:v1"
+    assert answers(up) == good
 
-    # The better one passes the same gate and answers.
+    # Where the worse one answers, the better one passes the same gate; and from there too leads a way back.
+    up.post("/releases/worse:v1:activate", {"force": True})
     job = up.ended(up.post("/pipelines", {"release_id": "edge:v1"})["job"], 600)
     assert job["state"] == "JOB_STATE_SUCCEEDED", job
     found = up.http.get("/releases/edge:v1/evaluation").json()["evaluation"]
     assert (found["verdict"], found["baseline"]) == ("VERDICT_BETTER", "worse:v1")
     assert active(up) == "edge:v1"
     assert answers(up) == good
-
     assert up.post("/releases:rollback", {})["config"]["model"] == "worse:v1"
-    assert answers(up) == bad
+    # Not word for word: this one also repeats digits of the delimiters, which are new for every question.
+    assert right(answers(up)) < right(good) / 2
 
 
 def events(up: Up, job: dict[str, Any]) -> list[dict[str, Any]]:
