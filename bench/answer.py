@@ -93,13 +93,11 @@ def _prepare(client: Client, folder: Path, chunks: int, questions: int) -> tuple
     follow(client, client.post("/pipelines", body)["job"], quiet=True)
     pick = random.Random(0)
     source = FactSource(pick, "ja")
-    facts = [source.fact() for _ in range(2 * chunks)]
+    # Chunks overlap by a sentence, so there are about as many of them as facts.
+    facts = [source.fact() for _ in range(chunks + chunks // 50)]
     for n in range(0, len(facts), FACTS_A_FILE):
         path = folder / f"facts-{n // FACTS_A_FILE}.txt"
-        # A paragraph is one chunk (LORAG_CHUNK_SENTENCES is 2 here).
-        statements = [fact.statement for fact in facts[n : n + FACTS_A_FILE]]
-        pairs = ("".join(statements[i : i + 2]) for i in range(0, len(statements), 2))
-        path.write_text("\n\n".join(pairs), encoding="utf-8")
+        path.write_text("\n".join(fact.statement for fact in facts[n : n + FACTS_A_FILE]), encoding="utf-8")
         follow(client, client.upload("/documents", path)["job"], quiet=True)
     listed = client.get("/documents", page_size=200)["documents"]
     client.patch("/config", {"vector_weight": VECTOR_WEIGHT, "temperature": 0, "top_k": TOP_K})

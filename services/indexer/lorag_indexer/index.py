@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,7 @@ class Index:
         self._tokenizers: dict[str, Tokenizer] = {}
         self._lock = threading.RLock()
         self._indexes = Indexes.load(self._path)
+        self._legs = ThreadPoolExecutor(thread_name_prefix="keywords")
 
     @property
     def meta(self) -> IndexMeta | None:
@@ -269,6 +271,12 @@ class Index:
         nearest: Leg = ()
         matching: Leg = ()
         store = self._open(meta)
+
+        def by_keywords() -> Leg:
+            return store.matching(self._tokenizer(meta.tokenizer).terms(query.text), limit, query.scope)
+
+        # The one leg waits for the model server and the other does not; so they do not wait for each other.
+        beside = self._legs.submit(by_keywords) if 0 < weight < 1 else None
         if weight > 0:
             try:
                 self._embedder.check(meta.embedder)
@@ -279,7 +287,7 @@ class Index:
                 log.warning("search without vectors", reason=str(error.reason))
                 weight, problem = 0.0, error
         if weight < 1:
-            matching = store.matching(self._tokenizer(meta.tokenizer).terms(query.text), limit, query.scope)
+            matching = beside.result() if beside else by_keywords()
         return Found(fuse(nearest, matching, weight, query.top_k), weight, problem)
 
     def _write_batch(
