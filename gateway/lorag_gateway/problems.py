@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from lorag_common.errors import LoragError, Reason, http_status
-from lorag_gateway.hangup import CallerGone
+from lorag_common.hangup import CallerGone
 
 MEDIA_TYPE = "application/problem+json"
 OPENAI_PREFIX = "/v1/"

@@ -90,20 +90,23 @@ def test_a_client_that_cancels_its_grpc_call_stops_the_generation_within_a_secon
     stops_at_once(up, usual, a_piece)
 
 
-@pytest.mark.parametrize("model", [ENDLESS, f"{ENDLESS}+docs"])
-def test_an_openai_client_that_gives_up_waiting_stops_the_generation_within_a_second(up: Up, model: str) -> None:
+@pytest.mark.parametrize("asked", ["plain chat", "chat with documents", "the model server itself"])
+def test_who_gives_up_waiting_for_a_whole_answer_stops_the_generation_within_a_second(up: Up, asked: str) -> None:
     usual = max(next_turn(up), next_turn(up))
-    body = {"question": QUESTION.text, "model": ENDLESS, "max_tokens": 40, "temperature": 0, "top_k": 1}
+    body: dict[str, Any] = {"question": QUESTION.text, "model": ENDLESS, "max_tokens": 40, "temperature": 0, "top_k": 1}
     with up.http.stream("POST", "/answers", json=body) as answer:
         a_piece = began(texts(answer.iter_lines()))
-    chat = {
-        "model": model,
-        "messages": [{"role": "user", "content": QUESTION.text}],
-        "max_tokens": MOST,
-        "temperature": 0,
-    }
+    if asked == "the model server itself":
+        url = f"{up.model_server}/api/generate"
+        options = {"num_ctx": CONTEXT, "num_predict": MOST, "temperature": 0}
+        body = {"model": ENDLESS, "prompt": "a", "raw": True, "stream": False, "options": options}
+    else:
+        url = f"{up.url}/v1/chat/completions"
+        model = ENDLESS if asked == "plain chat" else f"{ENDLESS}+docs"
+        messages = [{"role": "user", "content": QUESTION.text}]
+        body = {"model": model, "messages": messages, "max_tokens": MOST, "temperature": 0}
     with pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{up.url}/v1/chat/completions", json=chat, timeout=httpx.Timeout(30, read=2))
+        httpx.post(url, json=body, timeout=httpx.Timeout(30, read=2))
     stops_at_once(up, usual, a_piece)
 
 

@@ -11,10 +11,10 @@ from fastapi.responses import Response
 
 from lorag.qa.v1 import qa_pb2 as pb
 from lorag_common.errors import Reason
+from lorag_common.hangup import unless_gone
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
 from lorag_gateway.bodies.answers import AnswerBody, ConfigBody
-from lorag_gateway.hangup import unless_gone
 from lorag_gateway.problems import errors
 from lorag_gateway.routes.deps import CallerDep, KeptAnswersDep, ServicesDep
 from lorag_gateway.services import Services
@@ -41,10 +41,10 @@ async def answer(
     """
     events = answer_events(services, body.to_proto())
     if not body.keep_seconds:
-        return await unless_gone(request, event_stream(events))
+        return await unless_gone(request.receive, event_stream(events))
     answer_id = kept.open(caller.id, body.keep_seconds, events)
     reading = event_stream(kept.events(answer_id, caller.id), {"Answer-Id": answer_id})
-    return await unless_gone(request, reading)
+    return await unless_gone(request.receive, reading)
 
 
 @router.get("/answers/{answer_id}/events", responses=DESCRIPTION | _ANSWER | _GONE, response_class=Response)

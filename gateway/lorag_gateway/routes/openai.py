@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from lorag.converter.v1 import converter_pb2
 from lorag.qa.v1 import qa_pb2
 from lorag_common.errors import LoragError, Reason
+from lorag_common.hangup import unless_gone
 from lorag_gateway.access.caller import needs
 from lorag_gateway.access.keys import Scope
-from lorag_gateway.hangup import unless_gone
 from lorag_gateway.openai.chat import WITH_DOCUMENTS, events, whole
 from lorag_gateway.openai.shapes import ChatBody, EmbeddingsBody
 from lorag_gateway.problems import OPENAI_RESPONSES
@@ -66,9 +66,9 @@ async def chat_completions(body: ChatBody, request: Request, services: ServicesD
     body.refuse_what_is_not_there()
     base_url = str(request.base_url)
     if not body.stream:
-        return JSONResponse(await unless_gone(request, whole(services, body, base_url)))
+        return JSONResponse(await unless_gone(request.receive, whole(services, body, base_url)))
     lines = events(services, body, base_url)
-    first = await unless_gone(request, anext(lines))
+    first = await unless_gone(request.receive, anext(lines))
     return StreamingResponse(_with_first(first, lines), media_type="text/event-stream")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from lorag_common.hangup import CallerGone, unless_gone
 from lorag_runtime import gguf_info
 from lorag_runtime.bodies import ChatBody, CopyBody, CreateBody, EmbedBody, GenerateBody, NameBody, Options
 from lorag_runtime.engine import Engine, Generation, Sampling
@@ -41,6 +42,10 @@ def create_app(store: Store, pool: Pool) -> FastAPI:
     @app.exception_handler(ApiError)
     async def api_error(_: Request, error: ApiError) -> JSONResponse:
         return JSONResponse({"error": error.message}, error.status)
+
+    @app.exception_handler(CallerGone)
+    async def gone(_: Request, __: CallerGone) -> Response:
+        return Response(status_code=499)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -123,17 +128,17 @@ def create_app(store: Store, pool: Pool) -> FastAPI:
         return {"model": body.model, "embeddings": vectors} | timing
 
     @app.post("/api/chat")
-    async def chat(body: ChatBody) -> Response:
+    async def chat(body: ChatBody, request: Request) -> Response:
         manifest = store.get(body.model)
         messages = [m.model_dump(exclude_none=True) for m in body.messages]
         if manifest.system and not any(m["role"] == "system" for m in messages):
             messages.insert(0, {"role": "system", "content": manifest.system})
         prompt = (lambda engine: engine.render(messages)) if messages else None
-        call = _Call(pool, manifest, body.model, body.options, body.keep_alive)
+        call = _Call(pool, manifest, body.model, body.options, body.keep_alive, request)
         return await call.respond(prompt, body.stream, lambda text: {"message": {"role": "assistant", "content": text}})
 
     @app.post("/api/generate")
-    async def generate(body: GenerateBody) -> Response:
+    async def generate(body: GenerateBody, request: Request) -> Response:
         manifest = store.get(body.model)
         system = body.system if body.system is not None else manifest.system
 
@@ -143,7 +148,7 @@ def create_app(store: Store, pool: Pool) -> FastAPI:
             messages = [{"role": "system", "content": system}] if system else []
             return engine.render([*messages, {"role": "user", "content": body.prompt}])
 
-        call = _Call(pool, manifest, body.model, body.options, body.keep_alive)
+        call = _Call(pool, manifest, body.model, body.options, body.keep_alive, request)
         return await call.respond(prompt if body.prompt else None, body.stream, lambda text: {"response": text})
 
     return app
@@ -152,8 +157,10 @@ def create_app(store: Store, pool: Pool) -> FastAPI:
 class _Call:
     """One generation over HTTP."""
 
-    def __init__(self, pool: Pool, manifest: Manifest, model: str, options: Options, keep_alive: Any) -> None:
-        self.pool, self.manifest, self.model = pool, manifest, model
+    def __init__(
+        self, pool: Pool, manifest: Manifest, model: str, options: Options, keep_alive: Any, request: Request
+    ) -> None:
+        self.pool, self.manifest, self.model, self.request = pool, manifest, model, request
         self.num_ctx = _context(options, manifest, pool)
         self.sampling = _sampling(options, manifest)
         self.keep_alive = _seconds(keep_alive)
@@ -176,16 +183,11 @@ class _Call:
         lines = self._lines(engine, call, load, shape)
         if stream:
             return _ndjson(lines)
-        whole: dict[str, Any] = {}
-        text = ""
-        async for line in lines:
-            text += line.get("response", "") or line.get("message", {}).get("content", "")
-            whole = line
-        return JSONResponse(whole | shape(text))
+        return JSONResponse(await unless_gone(self.request.receive, _whole(lines, shape)))
 
     async def _lines(
         self, engine: Engine, call: Generation, load: int, shape: Callable[[str], dict[str, Any]]
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any]]:
         pieces = engine.generate(call)
         head = {"model": self.model}
         try:
@@ -213,6 +215,16 @@ class _Call:
             self.pool.unload(self.manifest.digest)
             reason = "unload"
         return {"model": self.model, "created_at": now(), "done": True, "done_reason": reason} | shape("")
+
+
+async def _whole(lines: AsyncGenerator[dict[str, Any]], shape: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    whole: dict[str, Any] = {}
+    text = ""
+    async with aclosing(lines):
+        async for line in lines:
+            text += line.get("response", "") or line.get("message", {}).get("content", "")
+            whole = line
+    return whole | shape(text)
 
 
 def _create(store: Store, body: CreateBody) -> list[str]:
