@@ -279,8 +279,9 @@ class Index:
         beside = self._legs.submit(by_keywords) if 0 < weight < 1 else None
         if weight > 0:
             try:
+                vector = self._legs.submit(self._embedder.embed_query, meta.embedder, query.text)
                 self._embedder.check(meta.embedder)
-                nearest = store.nearest(self._embedder.embed_query(meta.embedder, query.text), limit, query.scope)
+                nearest = store.nearest(vector.result(), limit, query.scope)
             except LoragError as error:
                 if query.needs_vectors or error.reason not in WITHOUT_VECTORS:
                     raise
