@@ -101,7 +101,7 @@ class Services:
             call.cancel()
 
     def model_server(self, url: str) -> AsyncModelServer:
-        """The client of the model server at an address; kept, since making one takes everybody 20 ms."""
+        """The client of the model server at an address, kept with its connection."""
         if self._model_server is None or self._model_server.url != url:
             self._model_server = AsyncModelServer(url)
         return self._model_server

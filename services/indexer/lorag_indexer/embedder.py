@@ -218,7 +218,7 @@ class Embedder:
             return self._local
         url = rag_config.load(self._data, self._default_url).llm.ollama.base_url
         kept = self._connected
-        # Making a client takes 20 ms, which every search would wait for.
+        # Every search would wait for a new client and its connection.
         if kept is None or kept[0] != url:
             kept = self._connected = (url, self._connect(url))
         return kept[1]

@@ -164,7 +164,7 @@ class Answering:
         yield await _end(question, generation, prompt, gate, clock, len(found))
 
     def _server_at(self, url: str) -> AsyncModelServer:
-        """The client of the model server. Making one takes 20 ms, and the connection of the last answer is still open."""
+        """The client of the model server, kept with the connection of the last answer."""
         if self._server is None or self._server.url != url:
             self._server = AsyncModelServer(url)
         return self._server
