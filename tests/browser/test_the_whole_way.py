@@ -45,7 +45,7 @@ def test_from_examples_to_a_marked_passage(browser: Browser, shared_up: Up, tmp_
     expect(page.locator("#datasets tbody tr").first).to_contain_text("examples.jsonl")
     page.fill("[name=base_model]", TINY_BASE.name)
     page.fill("[name=model]", model)
-    page.locator("details.more summary").click()
+    page.locator("#training details.more summary").click()
     for name, value in KNOBS.items():
         page.fill(f"[name='settings.{name}']", value)
     page.click("#preview")
