@@ -190,7 +190,7 @@ def test_every_response_carries_the_security_headers(local: TestClient) -> None:
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "http" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(local: TestClient) -> None:
