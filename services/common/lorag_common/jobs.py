@@ -136,7 +136,7 @@ class Jobs:
         service: prefix of the ids.
         data: the data folder.
         workers: queue name -> jobs of it that may run at once; by default one queue "default" that runs one. Each is
-            polled ten times a second, so none is there that nobody uses.
+            polled, so none is there that nobody uses.
     """
 
     def __init__(self, service: str, data: Path, workers: dict[str, int] | None = None) -> None:
