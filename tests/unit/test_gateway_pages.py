@@ -40,6 +40,13 @@ def test_every_cause_of_an_error_is_explained_in_japanese() -> None:
     assert not any(key.startswith("reason.") for key in words("en"))
 
 
+def test_every_stage_of_a_job_has_its_words() -> None:
+    sources = [p.read_text(encoding="utf-8") for p in (HERE.parents[2] / "services").rglob("lorag_*/*.py")]
+    said = {name for text in sources for name in re.findall(r"\breport\(\s*\"([^\"]+)\"", text)}
+    assert len(said) > 15, "the way in which jobs report has changed"
+    assert {f"stage.{name}" for name in said} <= set(words("ja"))
+
+
 def test_the_japanese_is_japanese() -> None:
     japanese = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
     # Names that are the same in both languages.
