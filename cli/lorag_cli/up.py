@@ -42,6 +42,7 @@ class UpSettings(BaseSettings):
     converter_port: int = Field(default=50062, ge=1, le=65535)
     indexer_port: int = Field(default=50063, ge=1, le=65535)
     qa_port: int = Field(default=50064, ge=1, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65500)
 
     @property
     def reach(self) -> str:
@@ -102,10 +103,13 @@ def plan(settings: UpSettings, *, with_runtime: bool) -> list[Service]:
             name,
             port,
             cures[name],
-            shared | {"LORAG_HOST": settings.host if name == "gateway" else LOOPBACK, "LORAG_PORT": str(port)},
+            shared
+            | {"LORAG_HOST": settings.host if name == "gateway" else LOOPBACK, "LORAG_PORT": str(port)}
+            # One port for all would be taken by the first: that one and those after it.
+            | ({"LORAG_METRICS_PORT": str(settings.metrics_port + n)} if settings.metrics_port else {}),
             colour,
         )
-        for (name, port), colour in zip(ports.items(), COLOURS, strict=False)
+        for n, ((name, port), colour) in enumerate(zip(ports.items(), COLOURS, strict=False))
     ]
 
 

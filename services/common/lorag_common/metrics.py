@@ -67,7 +67,7 @@ def serve(settings: ServiceSettings, jobs: Callable[[], Mapping[tuple[str, str],
     """Answer Prometheus from a thread of its own, where a port is set.
 
     Args:
-        settings: `metrics_port`, and the address to listen on.
+        settings: `metrics_port` and `metrics_host`.
         jobs: how many jobs there are by (kind, state).
 
     Raises:
@@ -78,4 +78,4 @@ def serve(settings: ServiceSettings, jobs: Callable[[], Mapping[tuple[str, str],
     if jobs is not None:
         REGISTRY.register(_Jobs(jobs))
     REGISTRY.register(_Gpus())
-    start_http_server(settings.metrics_port, settings.host)
+    start_http_server(settings.metrics_port, settings.metrics_host)

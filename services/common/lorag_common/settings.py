@@ -20,6 +20,7 @@ class ServiceSettings(BaseSettings):
     port: int = Field(default=0, description="Port to listen on; 0 lets the system choose.")
     log_level: str = Field(default="info", description="debug, info, warning or error.")
     metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of Prometheus metrics; 0 means none.")
+    metrics_host: str = Field(default="127.0.0.1", description="Address of the metrics, which ask for no key.")
     traces: str = Field(
         default="", description="Where OpenTelemetry spans go: an OTLP address, `file`, `console`; empty means nowhere."
     )
