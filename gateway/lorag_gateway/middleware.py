@@ -55,9 +55,18 @@ class RequestIdMiddleware:
             await error_response(scope["path"], unknown)(scope, receive, send_with_id)
         finally:
             seconds = time.monotonic() - started
-            # The route's template, not the path: ids would make a series each.
-            route = getattr(scope.get("route"), "path", "other")
+            route = route_of(scope)
             metrics.REQUESTS.labels(scope["method"], route, str(status)).inc()
             metrics.REQUEST_SECONDS.labels(route).observe(seconds)
             log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
             request_id.reset(token)
+
+
+def route_of(scope: Scope) -> str:
+    """The route's template, `/api/v1/jobs/{job_id}`: the path itself would make a series of metrics for every id."""
+    route = scope.get("route")
+    if not (template := getattr(route, "path_format", "")):
+        return "other"
+    # A route knows its path within its router only; what stands before that in this request's path is the rest.
+    prefix = scope["path"].removesuffix(template.format(**scope["path_params"]))
+    return (prefix if prefix != scope["path"] else "") + str(template)

@@ -150,3 +150,25 @@ def test_renewing_keeps_the_authority_and_keys_are_private(tmp_path: Path) -> No
     loaded = ssl._ssl._test_decode_cert(str(tmp_path / "trainer" / "cert.pem"))  # type: ignore[attr-defined]
     assert ("DNS", "gpu1.example") in loaded["subjectAltName"]
     assert ("DNS", "trainer") in loaded["subjectAltName"]
+
+
+def test_http_requests_are_counted_by_the_routes_template() -> None:
+    from fastapi import APIRouter, FastAPI
+    from fastapi.testclient import TestClient
+
+    from lorag_gateway.middleware import RequestIdMiddleware
+
+    router, app = APIRouter(), FastAPI()
+    router.get("/things/{x}")(lambda x: x)
+    app.include_router(router, prefix="/observed/v1")
+    app.add_middleware(RequestIdMiddleware)
+    client = TestClient(app)
+    for path in ("/observed/v1/things/1", "/observed/v1/things/2", "/nowhere"):
+        client.get(path)
+
+    def count(route: str, status: str) -> float | None:
+        labels = {"method": "GET", "route": route, "status": status}
+        return REGISTRY.get_sample_value("lorag_http_requests_total", labels)
+
+    assert count("/observed/v1/things/{x}", "200") == 2
+    assert count("other", "404") == 1
