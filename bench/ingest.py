@@ -6,8 +6,8 @@ Japanese PDFs are written from the paragraphs of a JSQuAD-format file (by defaul
 handbook) in three encodings of Japan, without a map back to Unicode. Ours go through the indexer's own process over gRPC:
 uploaded, checked, read in child processes, written to disk, verified, as in daily use. The peers read them into memory in one
 process. Embedding is left out as far as it can be: our vectors come from a server that counts character pairs, theirs are
-constant. `text_share` is the share of the written characters that were read. Prints JSON; a peer's ratio is our pages a
-second divided by its.
+constant. A file that a peer cannot take in counts as `failed`. `text_share` is the share of the written characters that
+were read. Prints JSON; a peer's ratio is our pages a second divided by its.
 """
 
 from __future__ import annotations

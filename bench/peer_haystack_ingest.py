@@ -18,14 +18,19 @@ store = InMemoryDocumentStore()
 convert, split = PyPDFToDocument(), DocumentSplitter(split_by="period", split_length=5)
 write = DocumentWriter(store)
 texts: dict[str, str] = {}
+failed = 0
 started = time.perf_counter()
 for file in files:
-    documents = convert.run(sources=[file])["documents"]
-    texts[file.name] = "".join(d.content or "" for d in documents)
-    pieces = split.run(documents=documents)["documents"]
-    for piece in pieces:
-        piece.embedding = [1.0] * 64
-    write.run(documents=pieces)
+    try:
+        documents = convert.run(sources=[file])["documents"]
+        pieces = split.run(documents=documents)["documents"]
+        for piece in pieces:
+            piece.embedding = [1.0] * 64
+        write.run(documents=pieces)
+        texts[file.name] = "".join(d.content or "" for d in documents)
+    except UnicodeError:
+        # Half of a surrogate pair, from a font it reads in the wrong encoding, which it cannot hash.
+        failed += 1
 seconds = time.perf_counter() - started
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"seconds": seconds, "peak_rss_mib": round(peak), "texts": texts}))
+print(json.dumps({"seconds": seconds, "peak_rss_mib": round(peak), "failed": failed, "texts": texts}))
