@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from lorag_cli.client import Client, CliError
+from lorag_cli.commands import answers
 from lorag_cli.main import app
 
 NOBODY = {"LORAG_GATEWAY_URL": "http://127.0.0.1:9"}
@@ -70,6 +73,31 @@ def test_the_reason_decides_the_exit_code(reason: str, code: int) -> None:
     with pytest.raises(CliError) as error:
         client.get("/jobs")
     assert (error.value.code, error.value.remedy) == (code, "r")
+
+
+def test_an_answer_shows_what_the_documents_do_not_support_and_that_they_do_not_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sentence(text: str, status: str, reason: str = "") -> dict[str, object]:
+        return {"text": text, "status": f"SENTENCE_STATUS_{status}", "reason": reason, "withheld": False}
+
+    found = {"cited": [], "refusal": "資料からは、この質問の答えを確かめられませんでした。"}
+    found["sentences"] = [
+        sentence("定員は97人です。", "CONTRADICTED", "the passage has no 97 here"),
+        sentence("はい。", "NO_CLAIM"),
+    ]  # type: ignore[assignment]
+
+    class Answering:
+        def answer(self, _: object) -> Iterator[tuple[str, object]]:
+            yield "sources", {"sources": [], "notices": ["by keywords alone"]}
+            yield "text", {"text": "定員は97人です。はい。"}
+            yield "end", found
+
+    monkeypatch.setattr(answers, "client", Answering)
+    shown = CliRunner().invoke(app, ["ask", "定員は？"]).output.replace("\n", "")
+    assert "The documents say otherwise: 定員は97人です。 (the passage has no 97 here)" in shown
+    assert "by keywords alone" in shown and str(found["refusal"]) in shown
+    assert shown.count("はい。") == 1, "what claims nothing is not doubted"
 
 
 def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
