@@ -26,6 +26,16 @@ from lorag_gateway.services import Services
 router = APIRouter(tags=["openai"], responses=OPENAI_RESPONSES)
 # More releases than a person tells apart; they are listed for clients that show a menu.
 RELEASES = 200
+_STREAMED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream` its pieces as server-sent events, `[DONE]` last.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "object", "required": ["data"], "properties": {"data": {"type": "string"}}}
+            }
+        },
+    }
+}
 
 
 @router.get("/models")
@@ -59,7 +69,7 @@ async def _models(services: Services) -> list[dict[str, Any]]:
     ]
 
 
-@router.post("/chat/completions")
+@router.post("/chat/completions", responses=_STREAMED)
 @needs(Scope.READ)
 async def chat_completions(body: ChatBody, request: Request, services: ServicesDep) -> Response:
     """Answer a conversation; with `+docs` after the model's name from the documents, citations as annotations."""
