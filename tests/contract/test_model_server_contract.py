@@ -154,13 +154,14 @@ def test_copies_and_deletes_names(server: ModelServer) -> None:
     assert server.chat(NAME, MESSAGES).message.content
 
 
+@pytest.mark.parametrize("name", ["not-there:v9", "no+name"])
 @pytest.mark.parametrize("call", ["show", "delete", "generate", "embed"])
-def test_unknown_models_are_named(server: ModelServer, call: str) -> None:
+def test_unknown_models_are_named(server: ModelServer, call: str, name: str) -> None:
     arguments = {"show": [], "delete": [], "generate": ["x"], "embed": [["x"]]}[call]
     with pytest.raises(LoragError) as error:
-        getattr(server, call)("not-there:v9", *arguments)
+        getattr(server, call)(name, *arguments)
     assert error.value.reason is Reason.MODEL_NOT_FOUND
-    assert "not-there:v9" in error.value.message
+    assert name in error.value.message or "invalid model name" in error.value.message
 
 
 def test_a_text_beyond_the_context_is_an_error_and_not_cut(server: ModelServer) -> None:

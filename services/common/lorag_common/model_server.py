@@ -81,7 +81,8 @@ def _raise(url: str, error: ollama.ResponseError) -> NoReturn:
             f"The model does not fit the memory of the model server at {url}: {error.error}",
             remedy="End other programs on its machine, choose a smaller quantization, or lower num_ctx.",
         ) from error
-    if error.status_code == httpx.codes.NOT_FOUND:
+    # A name that no model can have is one that no model has.
+    if error.status_code == httpx.codes.NOT_FOUND or "invalid model name" in error.error:
         raise LoragError(Reason.MODEL_NOT_FOUND, f"The model server at {url} says: {error.error}") from error
     raise LoragError(Reason.MODEL_SERVER_FAILED, f"The model server at {url} says: {error.error}") from error
 
