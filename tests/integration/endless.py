@@ -10,7 +10,7 @@ from pathlib import Path
 
 from conftest import TINY_BASE
 
-SIZE = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 8, "max_position_embeddings": 32768}
+SIZE = {"hidden_size": 512, "intermediate_size": 1024, "num_hidden_layers": 16, "max_position_embeddings": 32768}
 
 
 def make_endless(folder: Path) -> None:
@@ -23,7 +23,7 @@ def make_endless(folder: Path) -> None:
         shutil.copyfile(TINY_BASE / name, folder / name)
     code = (
         "import sys, torch; from transformers import AutoConfig, Qwen2ForCausalLM; torch.manual_seed(0);"
-        f"config = AutoConfig.from_pretrained(sys.argv[1], **{SIZE!r}, layer_types=['full_attention'] * 8);"
+        f"config = AutoConfig.from_pretrained(sys.argv[1], **{SIZE!r}, layer_types=['full_attention'] * 16);"
         "Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(sys.argv[2])"
     )
     command = [sys.executable, "-c", code, str(TINY_BASE), str(folder)]
