@@ -1,6 +1,6 @@
 """How fast do PDFs become searchable, and is their text still right? Ours, and other projects' usual ways, in one run.
 
-    python -m bench.ingest [--data FILE] [--documents 60] [--pages 5] [--peers-python PYTHON]
+    python -m bench.ingest [--data FILE] [--documents 20] [--pages 20] [--peers-python PYTHON]
 
 Japanese PDFs are written from the paragraphs of a JSQuAD-format file (by default LORAG_JSQUAD's; without one, from the test
 handbook) in three encodings of Japan, without a map back to Unicode. Ours go through the indexer's own process over gRPC:
@@ -114,8 +114,8 @@ def main() -> None:
     """Write, index, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default=os.environ.get("LORAG_JSQUAD", ""), help="a file in JSQuAD's format")
-    parser.add_argument("--documents", type=int, default=60)
-    parser.add_argument("--pages", type=int, default=5, help="pages of a document")
+    parser.add_argument("--documents", type=int, default=20)
+    parser.add_argument("--pages", type=int, default=20, help="pages of a document")
     parser.add_argument("--peers-python", default="", help="interpreter of an environment that has the peers")
     options = parser.parse_args()
     pages = options.documents * options.pages
