@@ -28,6 +28,7 @@ async def list_jobs(services: Services, jobs: Jobs, size: int, token: str = "", 
     """
     shown = _decode(token, [jobs.service, *services.jobs])
     unavailable: list[str] = []
+    longer: list[str] = []
 
     async def of(name: str) -> list[dict[str, Any]]:
         offset = shown.get(name, 0)
@@ -42,6 +43,9 @@ async def list_jobs(services: Services, jobs: Jobs, size: int, token: str = "", 
                 raise
             unavailable.append(name)
             return []
+        if page.next_page_token:
+            # One row more than a page was asked for, and a service sends no more than its own longest page.
+            longer.append(name)
         return [to_json(job) for job in page.jobs]
 
     names = [jobs.service, *services.jobs]
@@ -54,7 +58,7 @@ async def list_jobs(services: Services, jobs: Jobs, size: int, token: str = "", 
         shown[name] = shown.get(name, 0) + 1
     return {
         "jobs": [job for _, job in taken],
-        "next_page_token": _encode(shown) if len(found) > size else "",
+        "next_page_token": _encode(shown) if len(found) > size or longer else "",
         "unavailable": sorted(unavailable),
     }
 
