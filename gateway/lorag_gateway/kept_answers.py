@@ -8,7 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 
 from lorag_common.errors import LoragError, Reason
+from lorag_common.log import get_logger
 from lorag_gateway.sse import Event
+
+log = get_logger(__name__)
 
 
 class _Kept:
@@ -33,6 +36,10 @@ class _Kept:
                     self._wake()
         except LoragError as error:
             self.error = error
+        except Exception as error:
+            # The task's own exception would reach nobody, and the answer would seem to have ended.
+            log.error("unhandled error in an answer", exc_info=error)
+            self.error = LoragError(Reason.INTERNAL, "An unexpected error ended the answer; the gateway's log has it.")
         finally:
             self.over = True
             self._wake()

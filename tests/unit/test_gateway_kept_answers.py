@@ -18,7 +18,7 @@ ME, OTHER = "me", "other"
 class Upstream:
     """Pieces that come when a test lets them, and whether the generation was stopped."""
 
-    def __init__(self, error: LoragError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.let = asyncio.Queue[str]()
         self.error = error
         self.stopped = False
@@ -112,4 +112,15 @@ async def test_what_an_answer_failed_by_is_told_to_who_comes_back_too() -> None:
         with pytest.raises(LoragError) as failed:
             await anext(reader)
         assert failed.value.reason is Reason.GPU_BUSY
+    await kept.close()
+
+
+@in_a_loop
+async def test_an_error_that_nobody_foresaw_ends_the_answer_as_an_error_too() -> None:
+    kept, upstream = KeptAnswers(), Upstream(ZeroDivisionError("inside"))
+    answer_id = kept.open(ME, 60, upstream.events())
+    upstream.say("a", "end")
+    with pytest.raises(LoragError) as found:
+        [event async for event in kept.events(answer_id, ME)]
+    assert found.value.reason is Reason.INTERNAL and "inside" not in found.value.message
     await kept.close()
