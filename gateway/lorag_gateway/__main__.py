@@ -6,9 +6,10 @@ import sys
 
 import uvicorn
 
-from lorag_common import tracing
+from lorag_common import tls, tracing
 from lorag_common.data_folder import open_for_service
 from lorag_common.log import configure
+from lorag_common.starting import exits_with_cause
 from lorag_gateway.access.keys import Keys
 from lorag_gateway.app import create_app
 from lorag_gateway.settings import GatewaySettings
@@ -17,10 +18,12 @@ from lorag_gateway.settings import GatewaySettings
 DRAIN_SECONDS = 5
 
 
+@exits_with_cause()
 def main() -> None:
     """Settings -> application -> server."""
     settings = GatewaySettings()
     open_for_service(settings.data)
+    tls.material()  # for its error, which would be a stack trace once the server is starting
     configure("gateway", settings.log_level)
     tracing.configure("gateway", settings.traces, settings.data)
     if settings.keys_required and not Keys(settings.data).list():

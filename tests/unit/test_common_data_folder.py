@@ -16,7 +16,8 @@ from lorag_common import backup, data_folder
 from lorag_common.errors import LoragError, Reason
 
 SERVICE = (
-    "import sys, pathlib; from lorag_common import data_folder as d; d.open_for_service(pathlib.Path(sys.argv[1]))"
+    "import sys, pathlib; from lorag_common import data_folder as d; from lorag_common.starting import exits_with_cause; "
+    "exits_with_cause()(d.open_for_service)(pathlib.Path(sys.argv[1]))"
 )
 
 
@@ -107,6 +108,18 @@ def test_one_changed_byte_is_found(data: Path, tmp_path: Path) -> None:
     with pytest.raises(LoragError, match=r"model\.gguf") as damaged:
         backup.verify(tmp_path / "b.tar")
     assert damaged.value.reason is Reason.BACKUP_DAMAGED
+
+
+@pytest.mark.parametrize("manifest", [b"[]", b"{}", b"no JSON"])
+def test_a_tar_file_of_another_program_is_no_backup(data: Path, tmp_path: Path, manifest: bytes) -> None:
+    (tmp_path / backup.MANIFEST).write_bytes(manifest)
+    with tarfile.open(tmp_path / "other.tar", "w") as archive:
+        archive.add(tmp_path / backup.MANIFEST, backup.MANIFEST)
+    before = content(data)
+    with pytest.raises(LoragError) as damaged:
+        backup.restore(tmp_path / "other.tar", data, ignore, replace=True)
+    assert damaged.value.reason is Reason.BACKUP_DAMAGED
+    assert content(data) == before
 
 
 def test_a_full_folder_is_not_replaced_unasked(data: Path, tmp_path: Path) -> None:

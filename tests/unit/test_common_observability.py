@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -137,8 +140,21 @@ async def test_with_tls_only_certificates_of_the_authority_are_served(
         assert not await check(tmp_path / "theirs" / "gateway"), "another authority's"
         assert not await check(None), "no certificate"
         (tmp_path / "ours" / "client" / "key.pem").unlink()
-        with pytest.raises(OSError, match=r"key\.pem"):
+        with pytest.raises(LoragError, match=r"key\.pem") as missing:
             await check(tmp_path / "ours" / "client")
+        assert missing.value.reason is Reason.CONFIG_INVALID and "lorag tls" in missing.value.remedy
+
+
+@pytest.mark.parametrize("service", ["trainer", "converter", "indexer", "qa", "gateway"])
+def test_a_service_without_its_certificates_ends_by_a_line_that_says_so(tmp_path: Path, service: str) -> None:
+    settings = {"LORAG_DATA": str(tmp_path / "data"), "LORAG_PORT": "0", "LORAG_TLS": str(tmp_path / "nothing")}
+    command = [sys.executable, "-m", f"lorag_{service}"]
+    done = subprocess.run(
+        command, env=os.environ | settings, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "ca.pem cannot be read" in done.stderr.splitlines()[-1] and "lorag tls" in done.stderr.splitlines()[-1]
 
 
 def test_renewing_keeps_the_authority_and_keys_are_private(tmp_path: Path) -> None:

@@ -184,6 +184,8 @@ def _read(backup: Path, target: Path | None, progress: Progress) -> dict[str, An
         raise _damaged(backup, str(error)) from error
     if manifest is None:
         raise _damaged(backup, "it ends before its list of files")
+    if not (isinstance(manifest, dict) and {"format", "version", "files"} <= manifest.keys()):
+        raise _damaged(backup, "its list of files is none of this program's")
     if manifest["format"] != FORMAT or manifest["version"] > len(MIGRATIONS):
         raise LoragError(Reason.DATA_TOO_NEW, f"'{backup}' was made by a newer version of this program.")
     if wrong := sorted(n for n in found.keys() | manifest["files"].keys() if found.get(n) != manifest["files"].get(n)):

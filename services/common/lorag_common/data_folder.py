@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,14 +31,11 @@ MIGRATIONS: list[Callable[[Path], None]] = [_nothing]
 
 
 def open_for_service(data: Path) -> None:
-    """Take part in using the folder, until this process ends; ends it with a message when the folder cannot be used."""
-    try:
-        _open(data)
-    except LoragError as error:
-        sys.exit(f"{error.message} {error.remedy}")
+    """Take part in using the folder, until this process ends.
 
-
-def _open(data: Path) -> None:
+    Raises:
+        LoragError: RESTORE_UNFINISHED, DATA_TOO_NEW; DATA_IN_USE when it has to be migrated and is in use.
+    """
     # Of several services that start at once the first migrates, and the others wait for it.
     starting = _lock_file(data, STARTING)
     try:

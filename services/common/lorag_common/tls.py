@@ -16,6 +16,8 @@ from typing import NamedTuple
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from lorag_common.errors import LoragError, Reason
+
 CA, CERTIFICATE, KEY = "ca.pem", "cert.pem", "key.pem"
 
 
@@ -39,9 +41,16 @@ def material() -> Material | None:
     """What LORAG_TLS names; None when it is not set.
 
     Raises:
-        OSError: a file is missing or cannot be read; it is never taken for "plain".
+        LoragError: CONFIG_INVALID when a file is missing or cannot be read; that is never taken for "plain".
     """
     folder = TlsSettings().tls
     if folder is None:
         return None
-    return Material(*((folder / name).read_bytes() for name in (CA, CERTIFICATE, KEY)))
+    try:
+        return Material(*((folder / name).read_bytes() for name in (CA, CERTIFICATE, KEY)))
+    except OSError as error:
+        raise LoragError(
+            Reason.CONFIG_INVALID,
+            f"LORAG_TLS names '{folder}', and {error.filename} cannot be read: {error.strerror}.",
+            remedy="Make the certificates with `lorag tls FOLDER` and let LORAG_TLS name this service's folder in it.",
+        ) from error

@@ -10,11 +10,13 @@ from lorag.converter.v1 import converter_pb2, converter_pb2_grpc
 from lorag_common.data_folder import open_for_service
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
+from lorag_common.starting import exits_with_cause
 from lorag_converter.service import Converter
 from lorag_converter.servicer import ConverterServicer
 from lorag_converter.settings import ConverterSettings
 
 
+@exits_with_cause()
 def main() -> None:
     """Serve until SIGTERM."""
     settings = ConverterSettings()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import grpc
 
 from lorag.indexer.v1 import indexer_pb2, indexer_pb2_grpc
 from lorag_common.data_folder import open_for_service
-from lorag_common.errors import LoragError
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
+from lorag_common.starting import exits_with_cause
 from lorag_indexer.documents import Library
 from lorag_indexer.embedder import Embedder
 from lorag_indexer.index import Index
@@ -26,18 +25,11 @@ from lorag_indexer.settings import IndexerSettings
 from lorag_indexer.store import ChunkDatabase
 
 
+@exits_with_cause()
 def main() -> None:
     """Run the indexer until SIGTERM."""
     settings = IndexerSettings()
     open_for_service(settings.data)
-    try:
-        _serve(settings)
-    except (OSError, LoragError) as error:
-        remedy = f" {error.remedy}" if isinstance(error, LoragError) else ""
-        sys.exit(f"{error}{remedy}")
-
-
-def _serve(settings: IndexerSettings) -> None:
     folder = settings.data / "index"
     library = Library(settings.data)
     embedder = Embedder(settings.data, settings.embedder_settings, settings.ollama_url)

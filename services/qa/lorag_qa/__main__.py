@@ -12,6 +12,7 @@ from lorag_common.data_folder import open_for_service
 from lorag_common.gpu import gpu_holder
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
+from lorag_common.starting import exits_with_cause
 from lorag_qa.activation import Activation
 from lorag_qa.answering import Answering
 from lorag_qa.evaluations import Evaluations
@@ -21,6 +22,7 @@ from lorag_qa.settings import QaSettings
 from lorag_qa.turns import Turns
 
 
+@exits_with_cause()
 def main() -> None:
     """Serve until SIGTERM."""
     settings = QaSettings()

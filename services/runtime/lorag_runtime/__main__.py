@@ -7,12 +7,14 @@ import uvicorn
 from lorag_common import metrics
 from lorag_common.data_folder import open_for_service
 from lorag_common.log import configure
+from lorag_common.starting import exits_with_cause
 from lorag_runtime.app import create_app
 from lorag_runtime.pool import Pool
 from lorag_runtime.settings import RuntimeSettings
 from lorag_runtime.store import Store
 
 
+@exits_with_cause()
 def main() -> None:
     """Settings -> wiring -> serve."""
     settings = RuntimeSettings()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 
 import grpc
 
@@ -11,6 +10,7 @@ from lorag.trainer.v1 import trainer_pb2, trainer_pb2_grpc
 from lorag_common.data_folder import open_for_service
 from lorag_common.jobs import Jobs
 from lorag_common.serve import serve
+from lorag_common.starting import exits_with_cause
 from lorag_trainer.adapters import AdapterShelf
 from lorag_trainer.datasets import DatasetStore
 from lorag_trainer.plan import train
@@ -18,6 +18,7 @@ from lorag_trainer.servicer import TrainerServicer
 from lorag_trainer.settings import TrainerSettings
 
 
+@exits_with_cause()
 def main() -> None:
     """Run the trainer until SIGTERM."""
     settings = TrainerSettings()
@@ -35,10 +36,7 @@ def main() -> None:
         trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)
         return [trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name]
 
-    try:
-        asyncio.run(serve(settings, service="trainer", add_services=add, jobs=jobs))
-    except OSError as error:
-        sys.exit(str(error))
+    asyncio.run(serve(settings, service="trainer", add_services=add, jobs=jobs))
 
 
 if __name__ == "__main__":
