@@ -16,6 +16,7 @@ from lorag_common.tls import CA, CERTIFICATE, KEY
 
 SERVICES = ("gateway", "trainer", "converter", "indexer", "qa", "client")
 AUTHORITY = "authority"
+LOCAL = ("localhost", "127.0.0.1")
 CLOCKS = datetime.timedelta(hours=1)
 
 
@@ -46,9 +47,6 @@ def make(folder: Path, days: int, names: tuple[str, ...] = ()) -> list[Path]:
         _write(folder / service / KEY, _key_pem(key), 0o600)
         made.append(folder / service)
     return made
-
-
-LOCAL = ("localhost", "127.0.0.1")
 
 
 def _authority(folder: Path, days: int) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:

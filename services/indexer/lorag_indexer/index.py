@@ -75,7 +75,7 @@ class Index:
         self._tokenizers: dict[str, Tokenizer] = {}
         self._lock = threading.RLock()
         self._indexes = Indexes.load(self._path)
-        self._legs = ThreadPoolExecutor(thread_name_prefix="keywords")
+        self._legs = ThreadPoolExecutor(thread_name_prefix="search-leg")
 
     @property
     def meta(self) -> IndexMeta | None:
